@@ -1,0 +1,22 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint
+demo: .venv/installed
+	$(BIN)/synthaug demo --out runs/demo --overwrite
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p synthaug.augment -p synthaug.generators -p synthaug.classifiers -p synthaug.evaluation -p synthaug.cli
+	$(BIN)/lint-imports
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[dev]'
+	touch $@

@@ -1,0 +1,156 @@
+"""Data sets by name or path: `load_dataset` is the one door to real images."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthaug.augment.errors import DataError
+from synthaug.augment.folder import is_image_folder, load_folder
+from synthaug.augment.formats import format_of, read_images
+from synthaug.augment.images import Splits, concatenate
+from synthaug.augment.mednist import find_mednist, load_mednist
+from synthaug.augment.medmnist import find_medmnist, load_medmnist, medmnist_names
+from synthaug.augment.npz import load_npz
+from synthaug.augment.phantom import phantom
+from synthaug.augment.splits import draw_splits
+from synthaug.augment.transforms import resize, with_channels
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a data set: where to look, and the side (None keeps the set's own)."""
+
+    root: Path
+    size: int | None
+    channels: int | None
+    split_seed: int
+    options: dict[str, float]
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A data set that has a name.
+
+    Attributes:
+        load: gives its splits.
+        find: where it is below a data root, or None; the built-in set is everywhere.
+        images: how many, as published.
+        classes, licence: for the table.
+    """
+
+    load: Callable[[Request], Splits]
+    find: Callable[[Path], Path | None]
+    images: int | None
+    classes: str
+    licence: str
+
+
+def load_dataset(
+    spec: str,
+    root: Path,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    split_seed: int = 0,
+) -> Splits:
+    """Training, validation and test images of a data set.
+
+    Args:
+        spec: a name of `datasets`, a folder below `root`, or a path (.h5, .npz, class folders, DICOM). The
+            phantom takes options: "phantom:n=2000,abnormal=0.1,seed=3".
+        root: where data sets are looked for and downloaded to.
+        size: side in pixels; None keeps the data set's own.
+        channels: 1 or 3; None keeps the data set's own.
+        split_seed: of splits drawn here; official splits do not depend on it.
+
+    Raises:
+        DataError: unknown, missing, truncated or empty, in one line that says what to do.
+    """
+    name, options = _parse(spec)
+    request = Request(root, size, channels, split_seed, options)
+    entries = named_datasets()
+    if name in entries:
+        splits = entries[name].load(request)
+    elif (path := next((p for p in (Path(spec), root / spec) if p.exists()), None)) is not None:
+        splits = _load_path(path, request)
+    else:
+        known = ", ".join([*entries, *local_folders(root)])
+        raise DataError(f"no data set {spec!r}: expected a path or one of {known}")
+    parts = [splits.train, splits.val, splits.test]
+    if size is not None:
+        parts = [resize(part, size) for part in parts]
+    if channels is not None:
+        parts = [with_channels(part, channels) for part in parts]
+    return Splits(*parts, name=splits.name, official=splits.official)
+
+
+def named_datasets() -> dict[str, DatasetEntry]:
+    """Every data set that has a name, in the order of the table. Adding one is one entry here."""
+    return {
+        "phantom": DatasetEntry(_phantom, lambda root: None, None, "normal, abnormal", "none, made here"),
+        "mednist": DatasetEntry(
+            lambda r: load_mednist(r.root, r.size, r.split_seed),
+            find_mednist,
+            58_954,
+            "AbdomenCT, BreastMRI, CXR, ChestCT, Hand, HeadCT",
+            "CC BY-SA 4.0",
+        ),
+        **{name: _medmnist_entry(name, facts) for name, facts in medmnist_names().items()},
+    }
+
+
+def local_folders(root: Path) -> list[str]:
+    """Folders of class folders below a data root: each is a data set by its folder's name."""
+    if not root.is_dir():
+        return []
+    own = {"MedNIST", "medmnist"}
+    return [path.name for path in sorted(root.iterdir()) if path.name not in own and is_image_folder(path)]
+
+
+def _medmnist_entry(name: str, facts: dict[str, object]) -> DatasetEntry:
+    labels: dict[str, str] = facts["label"]  # type: ignore[assignment]
+    multi_label = str(facts["task"]).startswith("multi-label")
+    return DatasetEntry(
+        load=lambda r: load_medmnist(name, r.root, r.size),
+        find=lambda root: find_medmnist(name, root) or find_medmnist(name, root, 64),
+        images=sum(facts["n_samples"].values()),  # type: ignore[attr-defined]
+        classes="normal, abnormal" if multi_label else ", ".join(labels.values()),
+        licence=str(facts["license"]),
+    )
+
+
+def _phantom(request: Request) -> Splits:
+    options = {"n": 2000.0, "abnormal": 0.25, "seed": 0.0} | request.options
+    unknown = set(options) - {"n", "abnormal", "seed"}
+    if unknown or not 0 < options["abnormal"] < 1:
+        raise DataError(f"phantom options {request.options}: expected n, abnormal (between 0 and 1) and seed")
+    n = round(options["n"])
+    abnormal = round(n * options["abnormal"])
+    images = phantom([n - abnormal, abnormal], request.size or 64, round(options["seed"]))
+    return draw_splits(images, "phantom", val=0.15, test=0.35, seed=request.split_seed)
+
+
+def _load_path(path: Path, request: Request) -> Splits:
+    kind = format_of(path)
+    if kind == "npz":
+        return load_npz(path, path.stem)
+    if kind == "folder":
+        return load_folder(path, request.size, request.channels, request.split_seed)
+    images = read_images(path)
+    drawn = draw_splits(images.take(~images.synthetic), path.stem, seed=request.split_seed)
+    if not images.synthetic.any():
+        return drawn
+    train = concatenate([drawn.train, images.take(images.synthetic)])  # synthetic images only ever train
+    return Splits(train, drawn.val, drawn.test, name=path.stem)
+
+
+def _parse(spec: str) -> tuple[str, dict[str, float]]:
+    match = re.fullmatch(r"(phantom):(.*)", spec)
+    if match is None:
+        return spec, {}
+    try:
+        pairs = [pair.split("=") for pair in match[2].split(",")]
+        return match[1], {key.strip(): float(value) for key, value in pairs}
+    except ValueError:
+        raise DataError(f"{spec!r}: expected phantom:n=2000,abnormal=0.25,seed=0") from None

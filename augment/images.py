@@ -1,0 +1,170 @@
+"""The one type that flows through every room: labelled images, real or synthetic."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaug.augment.errors import DataError
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Indices = npt.NDArray[np.int64]
+
+# Where a synthetic image came from: enough to make it again. A real image has an empty generator.
+PROVENANCE = np.dtype([("generator", "S64"), ("seed", "<i8"), ("index", "<i8")])
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledImages:
+    """Images with their labels; what follows has one row per image.
+
+    Attributes:
+        pixels: (N, C, H, W) uint8 or uint16, C of 1 or 3, in memory or memory-mapped.
+        labels: (N,) int64, indices into `class_names`.
+        class_names: one name per class; where there are two, normal is 0 and abnormal 1.
+        synthetic: (N,) bool, True where the image was made by a generator.
+        groups: (N,) patient or source identifier as text, or None where unknown. Never split across sets.
+        provenance: (N,) of dtype `PROVENANCE`, or None where every image is real.
+
+    Raises:
+        DataError: the arrays disagree with each other or with these shapes.
+    """
+
+    pixels: Pixels
+    labels: Indices
+    class_names: tuple[str, ...]
+    synthetic: npt.NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    groups: npt.NDArray[np.str_] | None = None
+    provenance: npt.NDArray[np.void] | None = None
+
+    def __post_init__(self) -> None:
+        if self.synthetic is None:
+            object.__setattr__(self, "synthetic", np.zeros(len(self.labels), dtype=bool))
+        if self.pixels.ndim != 4 or self.pixels.shape[1] not in (1, 3):
+            raise DataError(f"images of shape {self.pixels.shape}: expected (N, 1 or 3, H, W)")
+        if self.pixels.dtype not in (np.uint8, np.uint16):
+            raise DataError(f"images of type {self.pixels.dtype}: expected uint8 or uint16")
+        for name in ("labels", "synthetic", "groups", "provenance"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.pixels):
+                raise DataError(f"{len(self.pixels)} images but {len(column)} {name}: expected one each")
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
+            found = f"{self.labels.min()}..{self.labels.max()}"
+            raise DataError(f"labels {found}: expected 0..{len(self.class_names) - 1}, one per class name")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        _, channels, height, width = self.pixels.shape
+        return channels, height, width
+
+    def take(self, indices: npt.ArrayLike) -> "LabeledImages":
+        """The images at `indices` (integers or a boolean mask), in that order."""
+        rows = np.asarray(indices)
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            labels=self.labels[rows],
+            synthetic=self.synthetic[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            provenance=None if self.provenance is None else self.provenance[rows],
+        )
+
+    def of_class(self, label: int) -> "LabeledImages":
+        """The images whose label is `label`."""
+        return self.take(np.flatnonzero(self.labels == label))
+
+    def counts(self) -> dict[str, int]:
+        """Images per class, in the order of `class_names`; classes without images count 0."""
+        numbers = np.bincount(self.labels, minlength=len(self.class_names))
+        return {name: int(n) for name, n in zip(self.class_names, numbers, strict=True)}
+
+    def batches(self, size: int) -> Iterator["LabeledImages"]:
+        """The images in order, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+    def digest(self) -> str:
+        """SHA-256 over pixels, labels and class names: the same content gives the same text."""
+        state = hashlib.sha256(repr((self.class_names, self.pixels.shape, str(self.pixels.dtype))).encode())
+        state.update(np.ascontiguousarray(self.labels))
+        for start in range(0, len(self), 4096):
+            state.update(np.ascontiguousarray(self.pixels[start : start + 4096]))
+        return state.hexdigest()
+
+
+def concatenate(parts: Sequence[LabeledImages]) -> LabeledImages:
+    """All images of `parts` in order.
+
+    Groups survive when every part has them (synthetic images count as groups of their own).
+
+    Raises:
+        DataError: the parts differ in class names, image shape or bit depth.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        if part.class_names != first.class_names:
+            raise DataError(f"classes {part.class_names} beside {first.class_names}: expected the same names")
+        if part.image_shape != first.image_shape or part.pixels.dtype != first.pixels.dtype:
+            found = f"{part.image_shape} {part.pixels.dtype} beside {first.image_shape} {first.pixels.dtype}"
+            raise DataError(f"images of {found}: expected one shape and depth, resize one of them")
+    grouped = all(part.groups is not None or part.synthetic.all() for part in parts)
+    known = any(part.groups is not None for part in parts)
+    return LabeledImages(
+        pixels=np.concatenate([part.pixels for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        class_names=first.class_names,
+        synthetic=np.concatenate([part.synthetic for part in parts]),
+        groups=np.concatenate([_groups(part) for part in parts]) if grouped and known else None,
+        provenance=(
+            np.concatenate([_provenance(part) for part in parts])
+            if any(part.provenance is not None for part in parts)
+            else None
+        ),
+    )
+
+
+def _groups(part: LabeledImages) -> npt.NDArray[np.str_]:
+    return np.full(len(part), "synthetic") if part.groups is None else part.groups
+
+
+def _provenance(part: LabeledImages) -> npt.NDArray[np.void]:
+    return np.zeros(len(part), PROVENANCE) if part.provenance is None else part.provenance
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Training, validation and test images of one data set; no group stands in two of them.
+
+    Attributes:
+        name: what the data set is called in tables and files.
+        official: True when the split is the data set's own, False when it was drawn here.
+
+    Raises:
+        DataError: a patient (group) is in more than one part.
+    """
+
+    train: LabeledImages
+    val: LabeledImages
+    test: LabeledImages
+    name: str = "data"
+    official: bool = False
+
+    def __post_init__(self) -> None:
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        seen: dict[str, str] = {}
+        for part_name, part in parts.items():
+            for group in set() if part.groups is None else set(part.groups.tolist()) - {"synthetic"}:
+                if group in seen:
+                    raise DataError(f"group in both {seen[group]} and {part_name}: expected each in one split")
+                seen[group] = part_name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name per class, the same in every part."""
+        return self.train.class_names

@@ -1,0 +1,60 @@
+"""The 2-D data sets of the medmnist package, found below the data root or downloaded by it."""
+
+from pathlib import Path
+
+from synthaug.augment.errors import DataError
+from synthaug.augment.images import Splits
+from synthaug.augment.npz import load_npz
+from synthaug.augment.transforms import resize
+
+SIZES = (28, 64, 128, 224)
+
+
+def medmnist_names() -> dict[str, dict[str, object]]:
+    """Every 2-D data set of the package with its facts (task, label names, counts, licence)."""
+    from medmnist import INFO
+
+    return {name: facts for name, facts in INFO.items() if not name.endswith("3d")}
+
+
+def find_medmnist(name: str, root: Path, size: int = 28) -> Path | None:
+    """The data set's file below a data root, if it is there."""
+    file = f"{name}.npz" if size == 28 else f"{name}_{size}.npz"
+    for path in (root / file, root / "medmnist" / file):
+        if path.exists():
+            return path
+    return None
+
+
+def load_medmnist(name: str, root: Path, size: int | None) -> Splits:
+    """The official splits; sizes that MedMNIST does not have are resized from 28 px.
+
+    Raises:
+        DataError: not found and not downloadable, or not a whole file of this layout.
+    """
+    stored = size if size in SIZES else 28
+    path = find_medmnist(name, root, stored) or _download(name, root, stored)
+    labels: dict[str, str] = medmnist_names()[name]["label"]  # type: ignore[assignment]
+    splits = load_npz(path, name, tuple(labels.values()))
+    if size in (None, stored):
+        return splits
+    train, val, test = (resize(part, size or stored) for part in (splits.train, splits.val, splits.test))
+    return Splits(train, val, test, name=name, official=True)
+
+
+def _download(name: str, root: Path, size: int) -> Path:
+    import medmnist
+
+    folder = root / "medmnist"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset = getattr(medmnist, medmnist.INFO[name]["python_class"])
+        dataset(split="train", root=str(folder), size=size, download=True)
+    except Exception:
+        raise DataError(
+            f"{name}: no {name}.npz below {root} or {folder}, and it could not be downloaded: put the file "
+            "there, name its folder by --data-root, or try --dataset phantom"
+        ) from None
+    path = find_medmnist(name, root, size)
+    assert path is not None
+    return path

@@ -1,0 +1,94 @@
+"""Drawing splits and labelled subsets: stratified, group-wise, from a seed, and never sharing an image."""
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from synthaug.augment.errors import DataError
+from synthaug.augment.fingerprint import image_fingerprints
+from synthaug.augment.images import Indices, LabeledImages, Splits
+
+log = logging.getLogger("synthaug")
+
+
+def draw_splits(
+    images: LabeledImages, name: str, *, val: float = 0.1, test: float = 0.2, seed: int = 0
+) -> Splits:
+    """Split at random: stratified by class, whole groups, exact duplicates together.
+
+    Args:
+        val, test: shares of the groups.
+        seed: the same seed gives the same split.
+
+    Raises:
+        DataError: a class has too few groups for three parts.
+    """
+    groups = whole_groups(images)
+    rest, test_rows = _part(images, groups, np.arange(len(images)), test, seed)
+    train_rows, val_rows = _part(images, groups, rest, val / (1 - test), seed + 1)
+    return Splits(images.take(train_rows), images.take(val_rows), images.take(test_rows), name=name)
+
+
+def labelled_subset(images: LabeledImages, fraction: float, seed: int) -> LabeledImages:
+    """A stratified, group-wise part of `images`, as if only that part had labels.
+
+    Raises:
+        DataError: a class has too few groups for such a part.
+    """
+    if fraction >= 1:
+        return images
+    _, rows = _part(images, whole_groups(images), np.arange(len(images)), fraction, seed)
+    return images.take(rows)
+
+
+def carve_validation(train: LabeledImages, share: float, seed: int) -> tuple[LabeledImages, LabeledImages]:
+    """(train, val) from the training images of a data set that has an official test split only."""
+    train_rows, val_rows = _part(train, whole_groups(train), np.arange(len(train)), share, seed)
+    return train.take(train_rows), train.take(val_rows)
+
+
+def official_splits(train: LabeledImages, val: LabeledImages, test: LabeledImages, name: str) -> Splits:
+    """The data set's own split, without what stands in two parts: copies leave train first, then val.
+
+    The published splits of several data sets share images; such an image stays in the part that is touched
+    last (test, then val), and the log says how many went.
+    """
+    in_test, in_val = (np.unique(image_fingerprints(part)) for part in (test, val))
+    val = _without(val, in_test, name, "val")
+    return Splits(_without(train, np.union1d(in_test, in_val), name, "train"), val, test, name, official=True)
+
+
+def whole_groups(images: LabeledImages) -> npt.NDArray[np.int64]:
+    """(N,) numbers of what must stay together: the patient, or equal images where no patient is known."""
+    keys = image_fingerprints(images) if images.groups is None else images.groups
+    numbers: npt.NDArray[np.int64] = np.unique(keys, return_inverse=True)[1]
+    return numbers
+
+
+def _without(images: LabeledImages, fingerprints: npt.NDArray[np.uint64], name: str, part: str) -> LabeledImages:
+    copies = np.isin(image_fingerprints(images), fingerprints)
+    if copies.any():
+        log.warning("%s: left %d images out of %s that stand in another split too", name, copies.sum(), part)
+        return images.take(~copies)
+    return images
+
+
+def _part(
+    images: LabeledImages, groups: npt.NDArray[np.int64], rows: Indices, share: float, seed: int
+) -> tuple[Indices, Indices]:
+    """Split `rows` into (rest, part) with `share` of the groups in the part, stratified by class."""
+    names, first = np.unique(groups[rows], return_index=True)
+    group_labels = images.labels[rows][first]
+    try:
+        _, chosen = train_test_split(names, test_size=share, stratify=group_labels, random_state=seed)
+    except ValueError:
+        counts = dict(zip(images.class_names, np.bincount(group_labels).tolist(), strict=False))
+        raise DataError(
+            f"too few images or patients per class ({counts}) to take {share:.3g} of each: "
+            "add images or ask for a larger part"
+        ) from None
+    inside = np.isin(groups[rows], chosen)
+    return rows[~inside], rows[inside]
+

@@ -1,0 +1,41 @@
+"""Images on their way to a file, in batches: memory does not grow with how many there are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from synthaug.augment.images import LabeledImages
+
+
+@dataclass(frozen=True)
+class ImageStream:
+    """What a writer needs to know before the first image, and the images.
+
+    Attributes:
+        batches: the images in order; each batch has `class_names` and `image_shape`.
+        total: how many images the batches hold together, exactly.
+        image_shape: (C, H, W).
+        dtype: uint8 or uint16.
+        attributes: facts about the whole set, stored where the format has room: generator hash, licence,
+            configuration. Text or numbers only, never a real patient's identifier.
+    """
+
+    batches: Iterable[LabeledImages]
+    total: int
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    dtype: np.dtype[np.uint8] | np.dtype[np.uint16]
+    attributes: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, images: LabeledImages, **attributes: str | int | float) -> "ImageStream":
+        """Stream images that are already in memory."""
+        return cls(
+            batches=images.batches(1024),
+            total=len(images),
+            class_names=images.class_names,
+            image_shape=images.image_shape,
+            dtype=images.pixels.dtype,
+            attributes=attributes,
+        )

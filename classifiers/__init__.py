@@ -1,0 +1,1 @@
+"""Classifiers by name: building, training, prediction."""

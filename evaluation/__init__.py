@@ -1,0 +1,1 @@
+"""Judges images and classifiers; never knows who made the images."""

@@ -1,0 +1,1 @@
+"""Conditional generators: architectures, objectives, training, sampling, checkpoints."""

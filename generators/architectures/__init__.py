@@ -1,0 +1,1 @@
+"""Generator/discriminator families, one file each."""

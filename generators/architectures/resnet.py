@@ -1,0 +1,146 @@
+"""Residual conditional GAN: upsampling generator with conditional batch norm, projection discriminator.
+
+Generator blocks after Miyato et al. 2018 (SNGAN), conditioned by class *and* latent in every layer
+(Chen et al. 2019, self-modulation). Nearest-neighbour upsampling followed by a convolution, since
+transposed convolutions leave checkerboards (Odena et al. 2016). The discriminator takes the label by
+projection (Miyato & Koyama 2018) and carries no normalisation of its own, so that the same network serves
+WGAN-GP as it is and hinge under spectral normalisation. Size and channels are arguments.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+def channels_at(resolution: int, width: int) -> int:
+    """Feature maps at a resolution: `width` at 64 px, doubling as the side halves, at most 4 × `width`."""
+    return int(min(4 * width, width * max(1.0, 64 / resolution)))
+
+
+def resolutions(image_size: int) -> list[int]:
+    """Sides from the smallest feature map to the image: 64 -> [4, 8, 16, 32, 64]; 28 -> [7, 14, 28]."""
+    sides = [image_size]
+    while sides[0] % 2 == 0 and sides[0] >= 8:
+        sides.insert(0, sides[0] // 2)
+    return sides
+
+
+class ConditionalBatchNorm2d(nn.Module):
+    """Batch norm whose scale and shift are a linear function of a condition (de Vries et al. 2017)."""
+
+    def __init__(self, channels: int, condition_dim: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.scale_shift = nn.Linear(condition_dim, 2 * channels)
+        nn.init.zeros_(self.scale_shift.weight)
+        nn.init.zeros_(self.scale_shift.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # x: (N, C, H, W); condition: (N, D)
+        scale, shift = self.scale_shift(condition)[:, :, None, None].chunk(2, dim=1)
+        normalised: Tensor = self.norm(x) * (1 + scale) + shift
+        return normalised
+
+
+class GeneratorBlock(nn.Module):
+    """Residual block that doubles the side."""
+
+    def __init__(self, c_in: int, c_out: int, condition_dim: int):
+        super().__init__()
+        self.norm1 = ConditionalBatchNorm2d(c_in, condition_dim)
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.norm2 = ConditionalBatchNorm2d(c_out, condition_dim)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
+        self.skip = nn.Conv2d(c_in, c_out, 1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = F.interpolate(F.relu(self.norm1(x, condition)), scale_factor=2)
+        h = self.conv2(F.relu(self.norm2(self.conv1(h), condition)))
+        return h + F.interpolate(self.skip(x), scale_factor=2)  # a 1x1 convolution is cheaper before upsampling
+
+
+class ConditionalGenerator(nn.Module):
+    """(latents (N, Z), labels (N,)) -> images (N, C, H, W) in [-1, 1].
+
+    Args:
+        num_classes: how many labels there are.
+        image_size: side in pixels; a multiple of 4, such as 28, 32, 64 or 128.
+        channels: 1 (grey) or 3 (RGB).
+        latent_dim: Z, standard normal.
+        width: feature maps at 64 px; parameters and time grow with its square.
+    """
+
+    def __init__(
+        self, *, num_classes: int, image_size: int, channels: int, latent_dim: int = 128, width: int = 32
+    ):
+        super().__init__()
+        self.num_classes, self.image_size, self.channels = num_classes, image_size, channels
+        self.latent_dim, self.width = latent_dim, width
+        sides = resolutions(image_size)
+        maps = [channels_at(side, width) for side in sides]
+        condition_dim = latent_dim + 32
+        self.embed = nn.Embedding(num_classes, 32)
+        self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(c_in, c_out, condition_dim) for c_in, c_out in zip(maps, maps[1:], strict=False)
+        )
+        self.last_norm = nn.BatchNorm2d(maps[-1])
+        self.to_image = nn.Conv2d(maps[-1], channels, 3, padding=1)
+        self.first_shape = (maps[0], sides[0], sides[0])
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        condition = torch.cat([latents, self.embed(labels)], dim=1)  # (N, Z + 32)
+        h = self.stem(condition).view(-1, *self.first_shape)
+        h = h.contiguous(memory_format=torch.channels_last)
+        for block in self.blocks:
+            h = block(h, condition)
+        images: Tensor = torch.tanh(self.to_image(F.relu(self.last_norm(h))))
+        return images
+
+
+class DiscriminatorBlock(nn.Module):
+    """Residual block that halves the side (rounding up): one strided convolution, half the cost of two."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__()
+        self.conv = nn.Conv2d(c_in, c_out, 4, stride=2, padding=1)
+        self.skip = nn.Conv2d(c_in, c_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2))  # odd sides (7 px) get one more row and column
+        residual: Tensor = self.conv(F.leaky_relu(x, 0.2)) + self.skip(F.avg_pool2d(x, 2))
+        return residual
+
+
+class ProjectionDiscriminator(nn.Module):
+    """(images (N, C, H, W) in [-1, 1], labels (N,)) -> logits (N,); any real number (a critic's score).
+
+    Args:
+        spectral: constrain every layer to spectral norm 1 (Miyato et al. 2018), as hinge wants it.
+    """
+
+    def __init__(self, *, num_classes: int, image_size: int, channels: int, width: int = 32, spectral: bool):
+        super().__init__()
+        sides = [image_size]
+        while sides[-1] > 4:
+            sides.append((sides[-1] + 1) // 2)
+        maps = [channels_at(side, width) for side in sides]
+        self.from_image = nn.Conv2d(channels, maps[0], 3, padding=1)
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(c_in, c_out) for c_in, c_out in zip(maps, maps[1:], strict=False)
+        )
+        features = 4 * maps[-1]
+        self.features = nn.Linear(maps[-1] * sides[-1] ** 2, features)  # keeps where things are: anatomy has a place
+        self.score = nn.Linear(features, 1)
+        self.embed = nn.Embedding(num_classes, features)
+        if spectral:
+            for module in [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.Embedding)]:
+                spectral_norm(module)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        h = self.from_image(images.contiguous(memory_format=torch.channels_last))
+        for block in self.blocks:
+            h = block(h)
+        phi = F.leaky_relu(self.features(F.leaky_relu(h, 0.2).flatten(1)), 0.2)  # (N, features)
+        logits: Tensor = self.score(phi).squeeze(1) + (self.embed(labels) * phi).sum(dim=1)
+        return logits

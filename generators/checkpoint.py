@@ -1,0 +1,143 @@
+"""Generators and interrupted trainings as safetensors files: nothing is ever unpickled."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from synthaug.augment.atomic import replacing
+from synthaug.augment.errors import DataError
+from synthaug.augment.fingerprint import image_fingerprints
+from synthaug.augment.images import LabeledImages
+from synthaug.generators.architectures.resnet import ConditionalGenerator
+
+if TYPE_CHECKING:
+    from synthaug.generators.training import GANTraining
+
+FORMAT = "synthaug-generator/1"
+
+
+@dataclass(frozen=True)
+class GeneratorCard:
+    """What a generator file says about itself.
+
+    Attributes:
+        class_names: label i is class_names[i].
+        size: arguments of `ConditionalGenerator`.
+        data: the data set and split that it was trained on, in words.
+        licence: of the images it was trained on.
+        config: the training's configuration.
+        training_images: fingerprints (uint64, sorted) of every image the training saw, at the generator's
+            size: whoever tests a classifier can see whether a test image was among them.
+        sha256: of the file.
+    """
+
+    class_names: tuple[str, ...]
+    size: dict[str, int]
+    data: str
+    licence: str
+    config: dict[str, Any]
+    training_images: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False)
+    sha256: str = ""
+
+
+def save_generator(path: Path, generator: ConditionalGenerator, images: LabeledImages, card: GeneratorCard) -> str:
+    """Write weights (half precision: half the size, below what 8-bit images show) and card; the file's SHA-256."""
+    tensors = {
+        name: (t.half() if t.is_floating_point() else t).contiguous().cpu()
+        for name, t in generator.state_dict().items()
+    }
+    seen = np.unique(image_fingerprints(images))
+    tensors["training_images"] = torch.from_numpy(seen.view(np.int64))
+    facts = {key: value for key, value in asdict(card).items() if key not in ("training_images", "sha256")}
+    with replacing(path) as fresh:
+        save_file(tensors, fresh, metadata={"format": FORMAT, "card": json.dumps(facts)})
+    return file_sha256(path)
+
+
+def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
+    """Read a generator for sampling (evaluation mode, float32).
+
+    Raises:
+        DataError: the file is missing, truncated, or something else than a generator.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: expected a generator file (.safetensors), could not read it: {error}") from None
+    if metadata.get("format") != FORMAT:
+        raise DataError(f"{path}: found format {metadata.get('format')!r}, expected {FORMAT!r}")
+    facts = json.loads(metadata["card"])
+    seen = tensors.pop("training_images").numpy().view(np.uint64)
+    card = GeneratorCard(
+        class_names=tuple(facts.pop("class_names")), **facts, training_images=seen, sha256=file_sha256(path)
+    )
+    generator = ConditionalGenerator(**card.size)
+    generator.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
+    return generator.eval().requires_grad_(False).to(memory_format=torch.channels_last), card
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_training(path: Path, training: "GANTraining") -> None:
+    """Write everything a resumed training needs; the old checkpoint stays until the new one is whole."""
+    tensors = {"steps_done": torch.tensor(training.steps_done)}
+    for prefix, module in _modules(training).items():
+        tensors |= {f"{prefix}.{name}": t for name, t in module.state_dict().items()}
+    for prefix, optimizer in _optimizers(training).items():
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{prefix}.{index}.{name}": torch.as_tensor(t) for name, t in state.items()}
+    with replacing(path) as fresh:
+        save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, fresh)
+
+
+def load_training(path: Path, training: "GANTraining") -> None:
+    """Put a training back where `save_training` left it.
+
+    Raises:
+        DataError: there is no whole checkpoint, or it is of another configuration.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for prefix, module in _modules(training).items():
+            module.load_state_dict(_under(tensors, prefix))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: expected a checkpoint of this configuration to resume: {reason}") from None
+    for prefix, optimizer in _optimizers(training).items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under(tensors, prefix).items():
+            index, key = name.split(".")
+            state.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    training.steps_done = int(tensors["steps_done"])
+
+
+def _modules(training: "GANTraining") -> dict[str, nn.Module]:
+    return {
+        "generator": training.generator.module,
+        "discriminator": training.discriminator.module,
+        "ema": training.ema,
+    }
+
+
+def _optimizers(training: "GANTraining") -> dict[str, torch.optim.Optimizer]:
+    return {"g_optimizer": training.g_optimizer, "d_optimizer": training.d_optimizer}
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

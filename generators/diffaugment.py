@@ -1,0 +1,59 @@
+"""DiffAugment (Zhao et al. 2020): the discriminator sees real and fake images through the same random,
+differentiable changes, so that it cannot learn a small training set by heart."""
+
+import torch
+from torch import Tensor
+
+
+def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator) -> Tensor:
+    """Change each image at random by every step of `policy`; gradients flow through.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+        policy: names from `AUGMENTATIONS`; empty gives the images back.
+        rng: on the CPU, so that every device draws the same numbers.
+    """
+    for name in policy:
+        images = AUGMENTATIONS[name](images, rng)
+    return images
+
+
+def _uniform(images: Tensor, rng: torch.Generator) -> Tensor:
+    return torch.rand(len(images), 1, 1, 1, generator=rng).to(images.device, images.dtype)
+
+
+def color(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Brightness by ±0.5 (of a range of 2), saturation by 0-2 (RGB only), contrast by 0.5-1.5."""
+    images = images + _uniform(images, rng) - 0.5
+    if images.shape[1] == 3:
+        grey = images.mean(dim=1, keepdim=True)
+        images = (images - grey) * (2 * _uniform(images, rng)) + grey
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    return (images - mean) * (_uniform(images, rng) + 0.5) + mean
+
+
+def translation(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Shift by up to an eighth of the side in both directions; what comes in is zero (mid-grey)."""
+    n, _, height, width = images.shape
+    reach_y, reach_x = max(1, height // 8), max(1, width // 8)
+    dy = torch.randint(-reach_y, reach_y + 1, (n, 1, 1), generator=rng)
+    dx = torch.randint(-reach_x, reach_x + 1, (n, 1, 1), generator=rng)
+    padded = torch.nn.functional.pad(images, (reach_x, reach_x, reach_y, reach_y))
+    batch = torch.arange(n).view(n, 1, 1)
+    rows = torch.arange(height).view(1, height, 1) + dy + reach_y
+    columns = torch.arange(width).view(1, 1, width) + dx + reach_x
+    return padded.permute(0, 2, 3, 1)[batch, rows, columns].permute(0, 3, 1, 2)
+
+
+def cutout(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Grey out one square of half the side, its centre anywhere."""
+    n, _, height, width = images.shape
+    centre_y = torch.randint(0, height + 1, (n, 1, 1), generator=rng)
+    centre_x = torch.randint(0, width + 1, (n, 1, 1), generator=rng)
+    inside_y = (torch.arange(height).view(1, height, 1) - centre_y).abs() < height // 4
+    inside_x = (torch.arange(width).view(1, 1, width) - centre_x).abs() < width // 4
+    keep = ~(inside_y & inside_x).unsqueeze(1)
+    return images * keep.to(images.device, images.dtype)
+
+
+AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}

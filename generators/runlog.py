@@ -1,0 +1,50 @@
+"""What a training leaves to look at: log.jsonl, TensorBoard events and sample grids."""
+
+import json
+import types
+from pathlib import Path
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from synthaug.augment.pictures import image_grid, save_grid
+
+
+class RunLog:
+    """Writes scalars and sample grids of one run.
+
+    Args:
+        run: the run's folder.
+        first_step: steps already done; log lines after it (from a run that went on and was lost) are dropped.
+    """
+
+    def __init__(self, run: Path, first_step: int = 0):
+        self.run = run
+        run.mkdir(parents=True, exist_ok=True)
+        path = run / "log.jsonl"
+        lines = path.read_text().splitlines() if path.exists() and first_step else []
+        kept = [line for line in lines if json.loads(line)["step"] <= first_step]
+        path.write_text("".join(f"{line}\n" for line in kept))
+        self.lines = path.open("a")
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Add one line to log.jsonl and one point to each TensorBoard curve."""
+        self.lines.write(json.dumps({"step": step} | {k: round(v, 6) for k, v in values.items()}) + "\n")
+        self.lines.flush()
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+
+    def grid(self, step: int, pixels: np.ndarray, columns: int) -> None:
+        """Save a sample grid, (N, C, H, W) uint8, as samples/<step>.png and in TensorBoard."""
+        save_grid(pixels, self.run / "samples" / f"{step:07d}.png", columns)
+        self.board.add_image("samples", image_grid(pixels, columns), step, dataformats="HWC")
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self.lines.close()
+        self.board.close()
