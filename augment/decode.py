@@ -87,4 +87,6 @@ class _whole:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError | ValueError | SyntaxError):
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{self.name}: expected a whole image, found {reason}: replace or remove it") from None
+            raise DataError(
+                f"{self.name}: expected a whole image, found {reason}: replace or remove it"
+            ) from None

@@ -119,7 +119,8 @@ def _read_file(path: Path, folder: Path, size: int | None) -> _File:
         if len(parts) < 2:
             raise DataError(f"{path}: not in a class folder, expected <class>/{path.name}, move it into one")
         return _File(pixels, parts[0], synthetic, patient)
-    return _File(pixels, synthetic=synthetic, patient=patient, position=int(dataset.InstanceNumber), **record)
+    position = int(dataset.get("InstanceNumber") or 0)
+    return _File(pixels, synthetic=synthetic, patient=patient, position=position, **record)
 
 
 def _record(dataset: Dataset) -> dict[str, Any] | None:

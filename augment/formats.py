@@ -63,7 +63,9 @@ def read_images(path: Path) -> LabeledImages:
     return FORMATS[format_of(path)].read(path)
 
 
-def write_images(stream: ImageStream, path: Path, *, format: str | None = None, overwrite: bool = False) -> None:
+def write_images(
+    stream: ImageStream, path: Path, *, format: str | None = None, overwrite: bool = False
+) -> None:
     """Write a stream in the format of `path`; a killed process leaves the old file or the new one, whole.
 
     Raises:

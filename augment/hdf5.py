@@ -1,11 +1,11 @@
 """synthaug's HDF5 layout, in and out. Written as a stream: memory does not grow with the images.
 
-    /images      (N, H, W, C) uint8 or uint16, chunked, gzip
-    /labels      (N,) int64
-    /synthetic   (N,) bool
-    /groups      (N,) text, where known: patient or source, hashed by whoever made the file
-    /provenance/{generator,seed,index}   (N,) of synthetic images; generator is empty for real ones
-    attributes   schema, class_names, bits, and the facts of the set (generator hash, configuration, licence)
+/images      (N, H, W, C) uint8 or uint16, chunked, gzip
+/labels      (N,) int64
+/synthetic   (N,) bool
+/groups      (N,) text, where known: patient or source, hashed by whoever made the file
+/provenance/{generator,seed,index}   (N,) of synthetic images; generator is empty for real ones
+attributes   schema, class_names, bits, and the facts of the set (generator hash, configuration, licence)
 """
 
 from collections.abc import Iterable, Iterator

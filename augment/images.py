@@ -161,7 +161,9 @@ class Splits:
         for part_name, part in parts.items():
             for group in set() if part.groups is None else set(part.groups.tolist()) - {"synthetic"}:
                 if group in seen:
-                    raise DataError(f"group in both {seen[group]} and {part_name}: expected each in one split")
+                    raise DataError(
+                        f"group in both {seen[group]} and {part_name}: expected each in one split"
+                    )
                 seen[group] = part_name
 
     @property

@@ -46,7 +46,9 @@ def _read_archive(path: Path) -> LabeledImages:
                 members = [m for m in archive if m.isfile() and m.name.endswith(".jpeg")]
                 files = {m.name: archive.extractfile(m).read() for m in members}  # type: ignore[union-attr]
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise DataError(f"{path}: expected the whole MedNIST archive, found {error}: fetch it again") from None
+            raise DataError(
+                f"{path}: expected the whole MedNIST archive, found {error}: fetch it again"
+            ) from None
         if not files:
             raise DataError(f"{path}: found no JPEG, expected MedNIST/<Class>/*.jpeg")
 
@@ -54,7 +56,7 @@ def _read_archive(path: Path) -> LabeledImages:
             return io.BytesIO(files[name])
 
         names = sorted(files)
-        return {"pixels": decode_images(names, opened, None, 1), "names": np.array(names)}
+        return {"pixels": decode_images(names, opened, 64, 1), "names": np.array(names)}
 
     arrays = cached_arrays([path], "mednist", decode)
     classes = np.array([name.split("/")[-2] for name in arrays["names"].tolist()])

@@ -117,9 +117,9 @@ def _radiograph(rng: np.random.Generator, size: int, abnormal: bool) -> npt.NDAr
 
 
 def _severities(rng: np.random.Generator) -> dict[str, float]:
-    """One or two findings, each from 0.1 (hardly visible) to 1 (obvious)."""
+    """One or two findings, each from 0 (invisible) to 1 (obvious), short of both ends."""
     chosen = rng.permutation(len(FINDINGS))[: 1 + int(rng.random() < 0.3)]
-    return {FINDINGS[i]: float(rng.uniform(0.1, 1)) for i in chosen}
+    return {FINDINGS[i]: float(rng.uniform(0.05, 0.9)) for i in chosen}
 
 
 def _edge(inside: Map, softness: float) -> Map:
@@ -213,9 +213,8 @@ def _ribs(rng: np.random.Generator, chest: Chest) -> Map:
     below = _edge(chest.floor + 0.3 - chest.y, 0.4)
     bands = _edge(0.24 - np.abs(back - np.rint(back)), 0.16)
     ends = _edge(0.24 - np.abs(front - np.rint(front)), 0.2) * _edge(m - 0.45, 0.4)
-    return (
-        strength * cage * below * (bands + 0.55 * ends + 0.6 * _bell((chest.wall + 0.02 - chest.m) / 0.018))
-    )
+    bands += 0.55 * ends + 0.6 * _bell((chest.wall + 0.02 - chest.m) / 0.018)  # and seen edge-on at the wall
+    return strength * cage * below * bands
 
 
 def _clavicles(rng: np.random.Generator, chest: Chest) -> Map:
@@ -284,9 +283,8 @@ def _nodules(rng: np.random.Generator, chest: Chest, severity: float) -> Map:
 def _effusion(rng: np.random.Generator, chest: Chest, severity: float) -> Map:
     """Fluid on one side, 0 to 1: it blunts the costophrenic angle and climbs the wall as a meniscus."""
     side = chest.left if rng.random() < 0.5 else 1 - chest.left
-    level = 0.62 - 0.55 * severity
-    climb = np.clip((chest.m - 0.25) / (chest.wall - 0.25), 0, 1.2)
-    return side * _edge(chest.y - level + (0.06 + 0.2 * severity) * climb**3, 0.08)
+    climb: Map = np.clip((chest.m - 0.25) / (chest.wall - 0.25), 0, 1.2)
+    return side * _edge(chest.y - 0.62 + 0.55 * severity + (0.06 + 0.2 * severity) * climb**3, 0.08)
 
 
 def _detector(rng: np.random.Generator, beam: Map, size: int) -> npt.NDArray[np.uint8]:

@@ -67,7 +67,9 @@ def whole_groups(images: LabeledImages) -> npt.NDArray[np.int64]:
     return numbers
 
 
-def _without(images: LabeledImages, fingerprints: npt.NDArray[np.uint64], name: str, part: str) -> LabeledImages:
+def _without(
+    images: LabeledImages, fingerprints: npt.NDArray[np.uint64], name: str, part: str
+) -> LabeledImages:
     copies = np.isin(image_fingerprints(images), fingerprints)
     if copies.any():
         log.warning("%s: left %d images out of %s that stand in another split too", name, copies.sum(), part)
@@ -91,4 +93,3 @@ def _part(
         ) from None
     inside = np.isin(groups[rows], chosen)
     return rows[~inside], rows[inside]
-

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError
-from synthaug.augment.fingerprint import image_fingerprints
+from synthaug.augment.fingerprint import canonical_fingerprints
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures.resnet import ConditionalGenerator
 
@@ -48,13 +48,15 @@ class GeneratorCard:
     sha256: str = ""
 
 
-def save_generator(path: Path, generator: ConditionalGenerator, images: LabeledImages, card: GeneratorCard) -> str:
+def save_generator(
+    path: Path, generator: ConditionalGenerator, images: LabeledImages, card: GeneratorCard
+) -> str:
     """Write weights (half precision: half the size, below what 8-bit images show) and card; the file's SHA-256."""
     tensors = {
         name: (t.half() if t.is_floating_point() else t).contiguous().cpu()
         for name, t in generator.state_dict().items()
     }
-    seen = np.unique(image_fingerprints(images))
+    seen = np.unique(canonical_fingerprints(images))
     tensors["training_images"] = torch.from_numpy(seen.view(np.int64))
     facts = {key: value for key, value in asdict(card).items() if key not in ("training_images", "sha256")}
     with replacing(path) as fresh:
@@ -73,7 +75,9 @@ def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: expected a generator file (.safetensors), could not read it: {error}") from None
+        raise DataError(
+            f"{path}: expected a generator file (.safetensors), could not read it: {error}"
+        ) from None
     if metadata.get("format") != FORMAT:
         raise DataError(f"{path}: found format {metadata.get('format')!r}, expected {FORMAT!r}")
     facts = json.loads(metadata["card"])
@@ -140,4 +144,6 @@ def _optimizers(training: "GANTraining") -> dict[str, torch.optim.Optimizer]:
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+    return {
+        name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")
+    }

@@ -34,7 +34,9 @@ class GANTraining:
     def __init__(self, images: LabeledImages, config: GANConfig, fabric: Fabric):
         channels, height, width = images.image_shape
         if height != width or height % 4:
-            raise DataError(f"images of {width}x{height}: expected square with a side divisible by 4, add --size")
+            raise DataError(
+                f"images of {width}x{height}: expected square with a side divisible by 4, add --size"
+            )
         self.rows_of_class = [np.flatnonzero(images.labels == c) for c in range(len(images.class_names))]
         for name, rows in zip(images.class_names, self.rows_of_class, strict=True):
             if not len(rows):

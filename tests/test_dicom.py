@@ -102,6 +102,13 @@ class TestOurOwnFiles:
         export(images(2, synthetic=True), tmp_path / "out")
         assert read_dicom(tmp_path / "out").groups is None
 
+    def test_keep_their_depth_when_resized(self, tmp_path):
+        sent = images(2, dtype=np.uint16)
+        export(sent, tmp_path / "out")
+        back = read_dicom(tmp_path / "out", size=7)
+        assert (back.pixels == sent.pixels[:, :, 1:8, :]).all()  # the centre square of 9 × 7
+        assert read_dicom(tmp_path / "out", size=4).pixels.dtype == np.uint16
+
     def test_remember_a_class_without_images(self, tmp_path):
         export(images(4).of_class(1), tmp_path / "out")
         assert read_dicom(tmp_path / "out").counts() == {CLASSES[0]: 0, CLASSES[1]: 2}

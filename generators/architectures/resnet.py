@@ -56,7 +56,9 @@ class GeneratorBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h = F.interpolate(F.relu(self.norm1(x, condition)), scale_factor=2)
         h = self.conv2(F.relu(self.norm2(self.conv1(h), condition)))
-        return h + F.interpolate(self.skip(x), scale_factor=2)  # a 1x1 convolution is cheaper before upsampling
+        return h + F.interpolate(
+            self.skip(x), scale_factor=2
+        )  # a 1x1 convolution is cheaper before upsampling
 
 
 class ConditionalGenerator(nn.Module):
@@ -116,7 +118,7 @@ class ProjectionDiscriminator(nn.Module):
     """(images (N, C, H, W) in [-1, 1], labels (N,)) -> logits (N,); any real number (a critic's score).
 
     Args:
-        spectral: constrain every layer to spectral norm 1 (Miyato et al. 2018), as hinge wants it.
+        spectral: constrain every layer below the output to spectral norm 1 (Miyato et al. 2018), as hinge wants it.
     """
 
     def __init__(self, *, num_classes: int, image_size: int, channels: int, width: int = 32, spectral: bool):
@@ -130,11 +132,14 @@ class ProjectionDiscriminator(nn.Module):
             DiscriminatorBlock(c_in, c_out) for c_in, c_out in zip(maps, maps[1:], strict=False)
         )
         features = 4 * maps[-1]
-        self.features = nn.Linear(maps[-1] * sides[-1] ** 2, features)  # keeps where things are: anatomy has a place
+        self.features = nn.Linear(
+            maps[-1] * sides[-1] ** 2, features
+        )  # keeps where things are: anatomy has a place
         self.score = nn.Linear(features, 1)
         self.embed = nn.Embedding(num_classes, features)
         if spectral:
-            for module in [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.Embedding)]:
+            # The two output layers stay free: under norm 1 too, logits never reach the hinge's margin.
+            for module in [m for m in self.modules() if isinstance(m, nn.Conv2d)] + [self.features]:
                 spectral_norm(module)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:

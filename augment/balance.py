@@ -1,0 +1,71 @@
+"""The plan: how many images of each class to synthesise."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from synthaug.augment.errors import UsageError
+from synthaug.augment.images import Indices
+
+Strategy = str | Mapping[int, int]
+
+
+def sampling_plan(labels: Indices, num_classes: int, sampling_strategy: Strategy = "not majority") -> list[int]:
+    """Images to synthesise per class, in imbalanced-learn's words.
+
+    Args:
+        labels: (N,) of the real images.
+        sampling_strategy: "minority" fills the smallest class up to the largest, "not majority" (or "all",
+            "auto") fills every class up to the largest; a mapping gives the wanted total per label.
+
+    Raises:
+        UsageError: an unknown word, or a wanted total below what is there.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    if isinstance(sampling_strategy, Mapping):
+        wanted = counts.copy()
+        for label, total in sampling_strategy.items():
+            if total < counts[label]:
+                raise UsageError(f"class {label} has {counts[label]} images: expected at least as many, not {total}")
+            wanted[label] = total
+    elif sampling_strategy == "minority":
+        wanted = counts.copy()
+        wanted[counts.argmin()] = counts.max()
+    elif sampling_strategy in ("not majority", "all", "auto"):
+        wanted = np.full(num_classes, counts.max())
+    else:
+        raise UsageError(f"sampling strategy {sampling_strategy!r}: expected minority, not majority, all or a dict")
+    return [int(n) for n in wanted - counts]
+
+
+def blend_plan(counts: Sequence[int], synthetic_ratio: float) -> list[int]:
+    """Synthetic images per class for a blend of which `synthetic_ratio` is synthetic, minority classes first.
+
+    The classes are filled like a basin with an uneven floor, the lowest first, so that the blend is as
+    balanced as its size allows. At ratio 1 the real images are left out, and the plan gives a balanced
+    synthetic set of the real set's size.
+
+    Args:
+        counts: real images per class.
+        synthetic_ratio: r in [0, 1]; the plan's total is round(N r / (1 - r)) for N real images.
+
+    Raises:
+        UsageError: a ratio outside [0, 1].
+    """
+    if not 0 <= synthetic_ratio <= 1:
+        raise UsageError(f"synthetic ratio {synthetic_ratio}: expected 0 (real only) to 1 (synthetic only)")
+    real = np.asarray(counts)
+    total = real.sum()
+    if synthetic_ratio == 1:
+        real, budget = np.zeros_like(real), int(total)
+    else:
+        budget = round(float(total) * synthetic_ratio / (1 - synthetic_ratio))
+    # Find the water level: the highest one that the budget reaches.
+    level = int(real.min())
+    while np.maximum(level + 1 - real, 0).sum() <= budget:
+        level += 1
+    plan = np.maximum(level - real, 0)
+    for label in np.argsort(real, kind="stable"):  # what is left: one more for the smallest classes
+        if plan.sum() < budget and real[label] <= level:
+            plan[label] += 1
+    return [int(n) for n in plan]

@@ -1,0 +1,126 @@
+"""Images from a trained generator. Image i of class c depends on (generator, c, seed, i) and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.images import PROVENANCE, LabeledImages
+from synthaug.augment.stream import ImageStream
+from synthaug.generators.checkpoint import GeneratorCard, load_generator
+
+# Images are always made in whole blocks of this size, aligned to multiples of it: floating point results
+# may depend on the batch an image shares, so an image always shares the same one.
+BLOCK = 64
+SHIPPED = Path(__file__).parent / "pretrained"
+
+
+class Synthesizer:
+    """A generator ready to make images.
+
+    Args:
+        source: a shipped name (`shipped()`), a run folder, or a .safetensors file.
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, source: str | Path, device: str = "cpu"):
+        self.path = find_generator(source)
+        generator, self.card = load_generator(self.path)
+        self.generator = generator.to(device)
+        self.device = device
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what it makes."""
+        side = self.card.size["image_size"]
+        return self.card.size["channels"], side, side
+
+    def label_of(self, class_name: str) -> int:
+        """The label of a class, by name (upper and lower case are one).
+
+        Raises:
+            UsageError: the generator has no such class.
+        """
+        names = [name.lower() for name in self.card.class_names]
+        if class_name.lower() not in names:
+            raise UsageError(f"no class {class_name!r}: this generator has {', '.join(self.card.class_names)}")
+        return names.index(class_name.lower())
+
+    def images(self, label: int, start: int, stop: int, seed: int = 0) -> LabeledImages:
+        """Images `start` to `stop` of one class, with their provenance."""
+        blocks = range(start // BLOCK, -(-stop // BLOCK))
+        pixels = np.concatenate([self._block(label, block, seed) for block in blocks])
+        offset = blocks.start * BLOCK
+        origin = np.zeros(stop - start, PROVENANCE)
+        origin["generator"], origin["seed"] = self.card.sha256.encode(), seed
+        origin["index"] = np.arange(start, stop)
+        return LabeledImages(
+            pixels=pixels[start - offset : stop - offset],
+            labels=np.full(stop - start, label, dtype=np.int64),
+            class_names=self.card.class_names,
+            synthetic=np.ones(stop - start, dtype=bool),
+            provenance=origin,
+        )
+
+    def stream(self, plan: Mapping[int, int], seed: int = 0) -> ImageStream:
+        """plan[label] images of each label, class by class, made as they are asked for."""
+
+        def batches() -> Iterator[LabeledImages]:
+            for label, n in plan.items():
+                for start in range(0, n, BLOCK):
+                    yield self.images(label, start, min(start + BLOCK, n), seed)
+
+        return ImageStream(
+            batches=batches(),
+            total=sum(plan.values()),
+            class_names=self.card.class_names,
+            image_shape=self.image_shape,
+            dtype=np.dtype(np.uint8),
+            attributes=card_attributes(self.card) | {"seed": seed},
+        )
+
+    @torch.inference_mode()
+    def _block(self, label: int, block: int, seed: int) -> npt.NDArray[np.uint8]:
+        indices = range(block * BLOCK, (block + 1) * BLOCK)
+        dim = self.generator.latent_dim
+        latents = np.stack([np.random.default_rng([seed, label, i]).standard_normal(dim) for i in indices])
+        images = self.generator(
+            torch.from_numpy(latents.astype(np.float32)).to(self.device),
+            torch.full((BLOCK,), label, device=self.device),
+        )
+        return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def card_attributes(card: GeneratorCard) -> dict[str, str | int | float]:
+    """What every exported set says of its generator."""
+    return {
+        "generator": card.sha256,
+        "generator_data": card.data,
+        "licence": card.licence,
+        "value_range": "[-1, 1] mapped to 0..255",
+    }
+
+
+def shipped() -> dict[str, Path]:
+    """The generators that come with the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def find_generator(source: str | Path) -> Path:
+    """The generator file behind a shipped name, a run folder or a path.
+
+    Raises:
+        DataError: there is none.
+    """
+    if str(source) in shipped():
+        return shipped()[str(source)]
+    path = Path(source)
+    if (path / "generator.safetensors").is_file():
+        return path / "generator.safetensors"
+    if path.is_file():
+        return path
+    names = ", ".join(shipped())
+    raise DataError(f"no generator {str(source)!r}: expected one of {names}, a run folder or a .safetensors file")
