@@ -10,7 +10,9 @@ from synthaug.augment.images import Indices
 Strategy = str | Mapping[int, int]
 
 
-def sampling_plan(labels: Indices, num_classes: int, sampling_strategy: Strategy = "not majority") -> list[int]:
+def sampling_plan(
+    labels: Indices, num_classes: int, sampling_strategy: Strategy = "not majority"
+) -> list[int]:
     """Images to synthesise per class, in imbalanced-learn's words.
 
     Args:
@@ -26,7 +28,9 @@ def sampling_plan(labels: Indices, num_classes: int, sampling_strategy: Strategy
         wanted = counts.copy()
         for label, total in sampling_strategy.items():
             if total < counts[label]:
-                raise UsageError(f"class {label} has {counts[label]} images: expected at least as many, not {total}")
+                raise UsageError(
+                    f"class {label} has {counts[label]} images: expected at least as many, not {total}"
+                )
             wanted[label] = total
     elif sampling_strategy == "minority":
         wanted = counts.copy()
@@ -34,7 +38,9 @@ def sampling_plan(labels: Indices, num_classes: int, sampling_strategy: Strategy
     elif sampling_strategy in ("not majority", "all", "auto"):
         wanted = np.full(num_classes, counts.max())
     else:
-        raise UsageError(f"sampling strategy {sampling_strategy!r}: expected minority, not majority, all or a dict")
+        raise UsageError(
+            f"sampling strategy {sampling_strategy!r}: expected minority, not majority, all or a dict"
+        )
     return [int(n) for n in wanted - counts]
 
 

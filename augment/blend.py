@@ -8,7 +8,9 @@ from synthaug.augment.images import Indices, LabeledImages, concatenate
 from synthaug.augment.transforms import resize, with_channels
 
 
-def blend(real: LabeledImages, synthetic: LabeledImages, synthetic_ratio: float, seed: int = 0) -> LabeledImages:
+def blend(
+    real: LabeledImages, synthetic: LabeledImages, synthetic_ratio: float, seed: int = 0
+) -> LabeledImages:
     """Every real image (none at ratio 1) and as many synthetic ones as `blend_plan` asks, by class.
 
     Synthetic images are matched to the real ones by class name and brought to their size and channels.

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.folder import is_image_folder, load_folder
+from synthaug.augment.folder import is_image_folder, load_folder, summarise_folder
 from synthaug.augment.formats import format_of, read_images
-from synthaug.augment.images import Splits, concatenate
-from synthaug.augment.mednist import find_mednist, load_mednist
+from synthaug.augment.images import LabeledImages, Splits, concatenate
 from synthaug.augment.medmnist import find_medmnist, load_medmnist, medmnist_names
+from synthaug.augment.mednist import find_mednist, load_mednist
 from synthaug.augment.npz import load_npz
 from synthaug.augment.phantom import phantom
 from synthaug.augment.splits import draw_splits
@@ -154,3 +155,43 @@ def _parse(spec: str) -> tuple[str, dict[str, float]]:
         return match[1], {key.strip(): float(value) for key, value in pairs}
     except ValueError:
         raise DataError(f"{spec!r}: expected phantom:n=2000,abnormal=0.25,seed=0") from None
+
+
+def list_datasets(root: Path) -> list[dict[str, Any]]:
+    """One row per data set: name, where it is found (or ""), images, classes, licence."""
+    rows: list[dict[str, Any]] = []
+    for name, entry in named_datasets().items():
+        found = "built in" if name == "phantom" else str(entry.find(root) or "")
+        rows.append({"name": name, "found": found, "images": entry.images, "classes": entry.classes})
+        rows[-1]["licence"] = entry.licence
+    for name in local_folders(root):
+        classes, images = summarise_folder(root / name)
+        rows.append(
+            {"name": name, "found": str(root / name), "images": images, "classes": ", ".join(classes)}
+        )
+        rows[-1]["licence"] = "your own folder"
+    return rows
+
+
+def licence_of(spec: str) -> str:
+    """Of a named data set; a path's licence is its owner's."""
+    entry = named_datasets().get(_parse(spec)[0])
+    return entry.licence if entry else "as the source data set's"
+
+
+def read_part(
+    spec: str, root: Path, part: str = "all", *, size: int | None = None, split_seed: int = 0
+) -> LabeledImages:
+    """Images of a file as they stand in it, or of a named data set's train, val, test or all.
+
+    Raises:
+        DataError: as `load_dataset`.
+    """
+    path = Path(spec)
+    if part == "all" and path.exists() and spec not in named_datasets():
+        images = read_images(path)
+        return images if size is None else resize(images, size)
+    splits = load_dataset(spec, root, size=size, split_seed=split_seed)
+    if part != "all":
+        return getattr(splits, part)  # type: ignore[no-any-return]
+    return concatenate([splits.train, splits.val, splits.test])

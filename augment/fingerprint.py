@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from synthaug.augment.errors import GateError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.transforms import resize
 
@@ -28,3 +29,21 @@ def canonical_fingerprints(images: LabeledImages) -> npt.NDArray[np.uint64]:
     filter, as the sizes of MedMNIST were.
     """
     return image_fingerprints(resize(images, CANONICAL_SIZE))
+
+
+def refuse_leak(test: LabeledImages, seen: npt.NDArray[np.uint64], who: str) -> None:
+    """Stop when test images were among those a generator was trained on.
+
+    Args:
+        seen: canonical fingerprints of the generator's training images.
+        who: the generator, in words.
+
+    Raises:
+        GateError: at least one test image was seen.
+    """
+    leaked = int(np.isin(canonical_fingerprints(test), seen).sum())
+    if leaked:
+        raise GateError(
+            f"{leaked} of {len(test)} test images were in the training set of {who}: the test would not be one; "
+            "use the split it was trained on or another generator"
+        )

@@ -65,6 +65,12 @@ def is_image_folder(folder: Path) -> bool:
     return any(path.suffix.lower() in IMAGE_SUFFIXES for path in levels)
 
 
+def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
+    """Class names and number of images, from the file names alone."""
+    files = _image_files(folder)
+    return class_order(_merge_long_names([_class_folder(file) for file in files])), len(files)
+
+
 def write_folder(stream: ImageStream, folder: Path) -> None:
     """Write PNGs as <class>/<index>.png with a labels.csv that says which are synthetic and from where."""
     folder.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """Images on their way to a file, in batches: memory does not grow with how many there are."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -39,3 +39,13 @@ class ImageStream:
             dtype=images.pixels.dtype,
             attributes=attributes,
         )
+
+    def watched(self, advance: Callable[[int], None]) -> "ImageStream":
+        """The same stream, telling `advance` of every batch that has gone by."""
+
+        def batches() -> Iterator[LabeledImages]:
+            for batch in self.batches:
+                yield batch
+                advance(len(batch))
+
+        return replace(self, batches=batches())

@@ -4,6 +4,8 @@ differentiable changes, so that it cannot learn a small training set by heart.""
 import torch
 from torch import Tensor
 
+from synthaug.augment.errors import UsageError
+
 
 def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator) -> Tensor:
     """Change each image at random by every step of `policy`; gradients flow through.
@@ -57,3 +59,16 @@ def cutout(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
+
+
+def policy(text: str) -> tuple[str, ...]:
+    """Names from "translation,cutout"; "none" and "" are the empty policy.
+
+    Raises:
+        UsageError: a name that there is not.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip() not in ("", "none"))
+    unknown = [name for name in names if name not in AUGMENTATIONS]
+    if unknown:
+        raise UsageError(f"--diffaugment {text}: expected names among {', '.join(AUGMENTATIONS)}, or none")
+    return names

@@ -24,11 +24,11 @@ class GANConfig:
     """
 
     objective: str = "hinge"
-    steps: int = 5000
-    batch_size: int = 64
+    steps: int = 10_000
+    batch_size: int = 32
     latent_dim: int = 128
-    width: int = 32
-    generator_lr: float = 2e-4
+    width: int = 24
+    generator_lr: float = 5e-5
     discriminator_lr: float = 4e-4
     ema_halflife: float = 10_000.0
     diffaugment: tuple[str, ...] = field(default=())
@@ -46,7 +46,7 @@ class Preset:
 
 PRESETS = {
     "synthaug": Preset(
-        GANConfig(objective="hinge", diffaugment=("color", "translation", "cutout")),
+        GANConfig(objective="hinge", diffaugment=("translation", "cutout")),
         "hinge + spectral norm (Miyato 2018), projection (Miyato & Koyama 2018), DiffAugment (Zhao 2020), EMA",
     ),
     "wgan-gp": Preset(

@@ -46,7 +46,9 @@ class Synthesizer:
         """
         names = [name.lower() for name in self.card.class_names]
         if class_name.lower() not in names:
-            raise UsageError(f"no class {class_name!r}: this generator has {', '.join(self.card.class_names)}")
+            raise UsageError(
+                f"no class {class_name!r}: this generator has {', '.join(self.card.class_names)}"
+            )
         return names.index(class_name.lower())
 
     def images(self, label: int, start: int, stop: int, seed: int = 0) -> LabeledImages:
@@ -123,4 +125,6 @@ def find_generator(source: str | Path) -> Path:
     if path.is_file():
         return path
     names = ", ".join(shipped())
-    raise DataError(f"no generator {str(source)!r}: expected one of {names}, a run folder or a .safetensors file")
+    raise DataError(
+        f"no generator {str(source)!r}: expected one of {names}, a run folder or a .safetensors file"
+    )

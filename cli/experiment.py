@@ -1,0 +1,204 @@
+"""`synthaug experiment`: generator, images, classifiers, arms, seeds; a verdict and a report."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthaug.augment.errors import GateError, UsageError
+from synthaug.cli.options import (
+    Channels,
+    Config,
+    DataRoot,
+    Device,
+    DryRun,
+    InceptionWeights,
+    Json,
+    Overwrite,
+    Precision,
+    Size,
+    SplitSeed,
+    numbers,
+)
+from synthaug.cli.output import Output
+from synthaug.cli.runtime import data_root, make_fabric
+
+if TYPE_CHECKING:
+    from synthaug.augment.images import Splits
+    from synthaug.evaluation.gain import Synthesize
+
+
+def experiment(
+    dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")],
+    fractions: Annotated[
+        list[str] | None, typer.Option(help="Shares of the labelled data, such as 0.1,1.")
+    ] = None,
+    ratios: Annotated[
+        list[str] | None, typer.Option(help="Synthetic shares of the blend, such as 0.25,0.5.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Labelled subsets, each with its own generator.", min=1)] = 3,
+    preset: Annotated[str, typer.Option(help="Recipe of the generator trained on each subset.")] = "synthaug",
+    generator: Annotated[
+        str | None, typer.Option(help="Use this generator instead of training one per subset.")
+    ] = None,
+    synthetic: Annotated[Path | None, typer.Option(help="Use these images instead of a generator.")] = None,
+    generator_steps: Annotated[int, typer.Option(help="Updates of each generator.", min=1)] = 3000,
+    steps: Annotated[
+        int, typer.Option(help="Updates of each classifier, the same for every arm.", min=1)
+    ] = 500,
+    classifier: Annotated[
+        str, typer.Option(help="small-resnet, timm/…, torchvision/… or monai/….")
+    ] = "small-resnet",
+    extractor: Annotated[
+        str, typer.Option(help="For fidelity: domain, inception, both, or none.")
+    ] = "domain",
+    inception_weights: InceptionWeights = None,
+    run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-experiment.")] = None,
+    size: Size = None,
+    channels: Channels = None,
+    root: DataRoot = None,
+    split_seed: SplitSeed = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    overwrite: Overwrite = False,
+    config_file: Config = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Measure whether synthetic images help: AUROC, paired, against the best classical arm.
+
+    Exit status 3 when they harm.
+    """
+    from synthaug.augment.datasets import load_dataset
+
+    if generator is not None and synthetic is not None:
+        raise UsageError("--generator and --synthetic: expected one of them, or none to train a generator")
+    options: dict[str, Any] = {
+        "dataset": dataset,
+        "fractions": numbers(fractions or ["1"], "fractions"),
+        "ratios": numbers(ratios or ["0.5"], "ratios"),
+        "seeds": seeds,
+        "preset": preset,
+        "generator": generator,
+        "synthetic": synthetic,
+        "generator_steps": generator_steps,
+        "steps": steps,
+        "classifier": classifier,
+        "extractor": extractor,
+        "inception_weights": inception_weights,
+        "split_seed": split_seed,
+        "device": device,
+        "precision": precision,
+    }
+    splits = load_dataset(dataset, data_root(root), size=size, channels=channels, split_seed=split_seed)
+    folder = run or Path("runs") / f"{splits.name}-experiment"
+    facts = run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite, dry_run=dry_run)
+    if facts.get("verdict") == "harms":
+        raise GateError(f"harms: {facts['sentence']}")
+
+
+def run_and_report(
+    splits: "Splits", options: dict[str, Any], folder: Path, out: Output, *, overwrite: bool, dry_run: bool
+) -> dict[str, Any]:
+    """Everything between the data and the report; shared with `synthaug demo`."""
+    import shutil
+
+    import tomli_w
+
+    from synthaug.augment.atomic import refuse_existing, replacing
+    from synthaug.augment.images import LabeledImages
+    from synthaug.classifiers.training import ClassifierConfig
+    from synthaug.evaluation.features import extractors_for
+    from synthaug.evaluation.fidelity import evaluate_fidelity
+    from synthaug.evaluation.gain import arms_of, run_experiment
+    from synthaug.evaluation.report import Report
+
+    refuse_existing(folder, overwrite)
+    arms = arms_of(options["ratios"])
+    cells = len(arms) * len(options["fractions"]) * options["seeds"]
+    out.say(
+        f"{splits.name}: train {splits.train.counts()}, val {splits.val.counts()}, test {splits.test.counts()}; "
+        f"{cells} classifiers of {options['steps']} steps in {len(arms)} arms"
+    )
+    if dry_run:
+        out.result({"cells": cells, "arms": [arm.name for arm in arms], "config": options})
+        return {}
+    if folder.exists():
+        shutil.rmtree(folder)
+    with replacing(folder / "config.toml") as fresh:
+        fresh.write_text(tomli_w.dumps({key: _plain(v) for key, v in options.items() if v is not None}))
+    fabric = make_fabric(options["device"], options["precision"])
+    make = _synthesizer(splits, options, folder, fabric)
+    pools: list[LabeledImages] = []
+
+    def remember(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+        pools.append(make(real, wanted, seed))
+        return pools[-1]
+
+    found = run_experiment(
+        splits,
+        remember,
+        fractions=options["fractions"],
+        ratios=options["ratios"],
+        seeds=options["seeds"],
+        config=ClassifierConfig(name=options["classifier"], steps=options["steps"]),
+        fabric=fabric,
+        on_cell=out.say,
+    )
+    names = [name.strip() for name in options["extractor"].split(",") if name.strip() != "none"]
+    extractors = extractors_for(names, splits, inception_weights=options["inception_weights"], fabric=fabric)
+    fidelity = evaluate_fidelity(splits, pools[0], extractors) if extractors else []
+    logs = sorted(folder.glob("generator-*/log.jsonl"))
+    log = [json.loads(line) for line in logs[0].read_text().splitlines()] if logs else []
+    report = Report(splits, found, pools[0], fidelity, options, log)
+    page = report.write(folder)
+    facts = report.as_dict()
+    out.table(
+        ["arm", "labels", "real", "synthetic", "AUROC", "AUPRC", "balanced acc."],
+        [
+            [
+                row["arm"],
+                f"{row['fraction']:g}",
+                str(sum(row["images"]["real"].values())),
+                str(sum(row["images"]["synthetic"].values())),
+                f"{row['AUROC']:.4f}",
+                f"{row['AUPRC']:.4f}",
+                f"{row['balanced accuracy']:.3f}",
+            ]
+            for row in facts["arms"]
+        ],
+        title=f"test, n={len(splits.test)}, means over {options['seeds']} seeds",
+    )
+    out.say(facts["sentence"])
+    out.say(f"verdict: {facts['verdict']}")
+    out.say(f"report: {page}")
+    out.result(facts | {"report": page})
+    return facts
+
+
+def _synthesizer(splits: "Splits", options: dict[str, Any], folder: Path, fabric: Any) -> "Synthesize":
+    """Where the synthetic images come from: a file, a generator made before, or one per labelled subset."""
+    from dataclasses import replace
+
+    from synthaug.augment.blend import match_classes
+    from synthaug.augment.fingerprint import refuse_leak
+    from synthaug.augment.formats import read_images
+    from synthaug.generators.presets import preset
+    from synthaug.generators.runs import collect_for, own_synthesizer
+    from synthaug.generators.sampling import Synthesizer
+
+    if options["synthetic"] is not None:
+        pool = match_classes(read_images(options["synthetic"]), splits.class_names)
+        return lambda real, wanted, seed: pool
+    if options["generator"] is not None:
+        made = Synthesizer(options["generator"], str(fabric.device))
+        refuse_leak(splits.test, made.card.training_images, f"generator {made.path.stem}")
+        return lambda real, wanted, seed: collect_for(made, splits.class_names, wanted, seed)
+    steps = options["generator_steps"]
+    config = replace(preset(options["preset"]), steps=steps, interval=max(1, steps // 10))
+    return own_synthesizer(config, folder, splits.name, fabric)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,45 @@
+"""`synthaug export`: real, synthetic or blended images from one format to another."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthaug.augment.errors import UsageError
+from synthaug.cli.options import Config, DataRoot, Format, Json, Overwrite, Size, SplitSeed
+from synthaug.cli.output import Output
+from synthaug.cli.runtime import data_root
+
+
+def export(
+    source: Annotated[str, typer.Argument(help="A data set's name, or a path (.h5, .npz, folder, DICOM).")],
+    target: Annotated[Path, typer.Argument(help="Where to: .h5, .npz, a folder, or a folder named …dicom.")],
+    format: Format = None,
+    part: Annotated[str, typer.Option("--split", help="Of a data set: train, val, test or all.")] = "all",
+    size: Size = None,
+    root: DataRoot = None,
+    split_seed: SplitSeed = 0,
+    overwrite: Overwrite = False,
+    config_file: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Write images in another format; labels, class names, synthetic flags and provenance go along."""
+    from synthaug.augment.atomic import refuse_existing
+    from synthaug.augment.datasets import read_part
+    from synthaug.augment.formats import format_of, write_images
+    from synthaug.augment.progress import progress_bar
+    from synthaug.augment.stream import ImageStream
+
+    out = Output(as_json)
+    kind = format_of(target, format)
+    refuse_existing(target, overwrite)
+    if part not in ("train", "val", "test", "all"):
+        raise UsageError(f"--split {part}: expected train, val, test or all")
+    images = read_part(source, data_root(root), part, size=size, split_seed=split_seed)
+    with progress_bar(f"export to {kind}", len(images)) as advance:
+        stream = ImageStream.of(images, source=Path(source).name).watched(advance)
+        write_images(stream, target, format=kind, overwrite=overwrite)
+    made = int(images.synthetic.sum())
+    out.say(f"{len(images) - made:,} real and {made:,} synthetic images in {target} ({kind})")
+    counts = {"real": len(images) - made, "synthetic": made, "classes": images.counts()}
+    out.result({"out": target, "format": kind, **counts})

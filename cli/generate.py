@@ -1,0 +1,97 @@
+"""`synthaug generate`: exactly as many images as asked, of the classes asked, in the format of --out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthaug.augment.errors import UsageError
+from synthaug.cli.options import (
+    Config,
+    DataRoot,
+    Device,
+    DryRun,
+    Format,
+    GeneratorOption,
+    Json,
+    Overwrite,
+    Seed,
+    SplitSeed,
+)
+from synthaug.cli.output import Output
+from synthaug.cli.runtime import data_root, make_fabric
+
+
+def generate(
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="Class by name; several times for several classes.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Images of each --class.", min=1)] = None,
+    per_class: Annotated[int | None, typer.Option(help="Images of every class.", min=1)] = None,
+    balance_with: Annotated[
+        str | None, typer.Option(help="Data set whose classes to fill up to its largest.")
+    ] = None,
+    generator: GeneratorOption = "chest-xray",
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help=".h5, .npz, a folder, or a folder named …dicom; <classes>-<n>.h5 by default."
+        ),
+    ] = None,
+    format: Format = None,
+    root: DataRoot = None,
+    seed: Seed = 0,
+    split_seed: SplitSeed = 0,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    config_file: Config = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Make synthetic images. Image i of a class depends on the generator, the class, --seed and i only."""
+    from synthaug.augment.atomic import refuse_existing
+    from synthaug.augment.balance import sampling_plan
+    from synthaug.augment.blend import match_classes
+    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.formats import format_of, write_images
+    from synthaug.augment.progress import progress_bar
+    from synthaug.generators.sampling import Synthesizer
+
+    out = Output(as_json)
+    asked = [bool(classes), per_class is not None, balance_with is not None]
+    if sum(asked) != 1 or (n is not None) != bool(classes):
+        raise UsageError("say what to make: --class NAME --n N, or --per-class N, or --balance-with DATASET")
+    synthesizer = Synthesizer(generator, str(make_fabric(device, "32-true").device))
+    names = synthesizer.card.class_names
+    if classes:
+        plan = {synthesizer.label_of(name): n or 0 for name in classes}
+    elif per_class is not None:
+        plan = dict.fromkeys(range(len(names)), per_class)
+    else:
+        train = load_dataset(balance_with or "", data_root(root), split_seed=split_seed).train
+        wanted = sampling_plan(match_classes(train, names).labels, len(names))
+        plan = {label: count for label, count in enumerate(wanted) if count}
+        if not plan:
+            raise UsageError(
+                f"{balance_with}: its classes are balanced already ({train.counts()}), nothing to make"
+            )
+    counts = {names[label]: count for label, count in plan.items()}
+    path = target or Path("-".join([*(name for name in counts), str(max(counts.values()))]) + ".h5")
+    kind = format_of(path, format)
+    refuse_existing(path, overwrite)
+    out.say(f"{counts} from {synthesizer.path.stem} ({synthesizer.card.data}) to {path} ({kind})")
+    if not dry_run:
+        stream = synthesizer.stream(plan, seed)
+        with progress_bar("generate", stream.total) as advance:
+            write_images(stream.watched(advance), path, format=kind, overwrite=overwrite)
+        out.say(f"{stream.total:,} synthetic images in {path}")
+    out.result(
+        {
+            "out": path,
+            "format": kind,
+            "counts": counts,
+            "seed": seed,
+            "generator": {"name": synthesizer.path.stem, "sha256": synthesizer.card.sha256},
+            "written": not dry_run,
+        }
+    )

@@ -1,0 +1,35 @@
+"""What a command says: words for people, or one JSON object for programs."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Output:
+    """Words go to stdout, or to stderr under --json, where stdout carries one object only."""
+
+    def __init__(self, as_json: bool):
+        self.as_json = as_json
+        self.console = Console(stderr=as_json, soft_wrap=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """One line of words."""
+        self.console.print(text, markup=False)
+
+    def table(self, columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
+        """A table; the first column is left-aligned, the others right-aligned."""
+        table = Table(title=title, title_justify="left")
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="right" if number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table, markup=False)
+
+    def result(self, facts: dict[str, Any]) -> None:
+        """The machine-readable result, printed under --json only."""
+        if self.as_json:
+            json.dump(facts, sys.stdout, default=str)
+            sys.stdout.write("\n")

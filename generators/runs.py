@@ -1,0 +1,120 @@
+"""A run's folder from first byte to last: configuration, training, the finished generator."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from lightning_fabric import Fabric
+
+from synthaug.augment.atomic import replacing
+from synthaug.augment.errors import UsageError
+from synthaug.augment.images import LabeledImages, concatenate
+from synthaug.generators.checkpoint import GeneratorCard, save_generator
+from synthaug.generators.presets import GANConfig
+from synthaug.generators.sampling import Synthesizer
+from synthaug.generators.training import GANTraining, train_generator
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a generator was trained on, in words for its card."""
+
+    data: str
+    licence: str
+
+
+def train_run(
+    images: LabeledImages,
+    source: Source,
+    config: GANConfig,
+    run: Path,
+    *,
+    fabric: Fabric,
+    resume: bool = False,
+    minutes: float | None = None,
+) -> GANTraining:
+    """Train into `run` and write `generator.safetensors`, also when the training was stopped early.
+
+    Raises:
+        UsageError: `resume` with another configuration than the run was started with.
+        DataError: see `train_generator`.
+    """
+    facts = _as_toml(config, source, fabric)
+    path = run / "config.toml"
+    if resume and path.exists():
+        _same_but_longer(tomllib.loads(path.read_text()), facts, path)
+    with replacing(path) as fresh:
+        fresh.write_text(tomli_w.dumps(facts))
+    training = train_generator(images, config, run, fabric=fabric, resume=resume, minutes=minutes)
+    card = GeneratorCard(
+        class_names=images.class_names,
+        size={
+            name: getattr(training.ema, name)
+            for name in ("num_classes", "image_size", "channels", "latent_dim", "width")
+        },
+        data=source.data,
+        licence=source.licence,
+        config=asdict(config) | {"steps_done": training.steps_done},
+    )
+    save_generator(run / "generator.safetensors", training.ema, images, card)
+    return training
+
+
+def own_synthesizer(
+    config: GANConfig, run: Path, name: str, fabric: Fabric
+) -> Callable[[LabeledImages, list[int], int], LabeledImages]:
+    """A function that trains a generator on the images it is given, and synthesises from it.
+
+    Each (number of images, seed) has its own run folder below `run`.
+    """
+
+    def synthesize(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+        folder = run / f"generator-n{len(real)}-seed{seed}"
+        source = Source(
+            f"{name}: {len(real)} labelled training images, subset seed {seed}", "as the data set"
+        )
+        train_run(real, source, replace(config, seed=seed), folder, fabric=fabric)
+        return collect(Synthesizer(folder, str(fabric.device)), wanted, seed)
+
+    return synthesize
+
+
+def collect(synthesizer: Synthesizer, wanted: list[int], seed: int) -> LabeledImages:
+    """wanted[label] images of each of the generator's labels, in memory."""
+    plan = {label: n for label, n in enumerate(wanted) if n}
+    return concatenate(list(synthesizer.stream(plan, seed).batches))
+
+
+def collect_for(
+    synthesizer: Synthesizer, class_names: tuple[str, ...], wanted: list[int], seed: int
+) -> LabeledImages:
+    """wanted[label] images for a data set's labels, which the generator knows by name.
+
+    Raises:
+        UsageError: the generator has no class of a name that is wanted.
+    """
+    plan = [0] * len(synthesizer.card.class_names)
+    for name, n in zip(class_names, wanted, strict=True):
+        if n:
+            plan[synthesizer.label_of(name)] = n
+    return collect(synthesizer, plan, seed)
+
+
+def _as_toml(config: GANConfig, source: Source, fabric: Fabric) -> dict[str, Any]:
+    precision = str(fabric.strategy.precision.precision)
+    return {"generator": asdict(config), "source": asdict(source), "precision": precision}
+
+
+def _same_but_longer(stored: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
+    before, now = (facts["generator"] | {"steps": 0} for facts in (stored, asked))
+    changed = [key for key in now if _plain(before.get(key)) != _plain(now[key])]
+    changed += ["precision"] if stored["precision"] != asked["precision"] else []
+    if changed:
+        raise UsageError(f"--resume: {', '.join(changed)} differ from {path}: resume with the same options")
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
