@@ -55,7 +55,8 @@ def match_classes(images: LabeledImages, class_names: tuple[str, ...]) -> Labele
     target = np.array([lower.index(n.lower()) if n.lower() in lower else -1 for n in images.class_names])
     if (target < 0).all():
         raise DataError(
-            f"synthetic classes {', '.join(images.class_names)}: expected names among {', '.join(class_names)}"
+            f"synthetic classes {', '.join(images.class_names)}: "
+            f"expected names among {', '.join(class_names)}"
         )
     labels = target[images.labels]
     kept = images.take(labels >= 0)

@@ -78,12 +78,11 @@ def load_dataset(
     else:
         known = ", ".join([*entries, *local_folders(root)])
         raise DataError(f"no data set {spec!r}: expected a path or one of {known}")
-    parts = [splits.train, splits.val, splits.test]
     if size is not None:
-        parts = [resize(part, size) for part in parts]
+        splits = splits.map(lambda part: resize(part, size))
     if channels is not None:
-        parts = [with_channels(part, channels) for part in parts]
-    return Splits(*parts, name=splits.name, official=splits.official)
+        splits = splits.map(lambda part: with_channels(part, channels))
+    return splits
 
 
 def named_datasets() -> dict[str, DatasetEntry]:

@@ -15,7 +15,7 @@ CANONICAL_SIZE = 28  # the smallest size in use
 def image_fingerprints(images: LabeledImages) -> npt.NDArray[np.uint64]:
     """BLAKE2b of each image's pixels, (N,) uint64: equal for equal images of one size."""
     digests = [
-        hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=8).digest()
+        hashlib.blake2b(pixels.tobytes(), digest_size=8).digest()
         for batch in images.batches(4096)
         for pixels in batch.pixels
     ]
@@ -44,6 +44,6 @@ def refuse_leak(test: LabeledImages, seen: npt.NDArray[np.uint64], who: str) -> 
     leaked = int(np.isin(canonical_fingerprints(test), seen).sum())
     if leaked:
         raise GateError(
-            f"{leaked} of {len(test)} test images were in the training set of {who}: the test would not be one; "
-            "use the split it was trained on or another generator"
+            f"{leaked} of {len(test)} test images were in the training set of {who}: the test would not "
+            "be one; use the split it was trained on or another generator"
         )

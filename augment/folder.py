@@ -11,11 +11,11 @@ from synthaug.augment.cache import cached_arrays
 from synthaug.augment.decode import IMAGE_SUFFIXES, decode_images
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.labels import class_order
 from synthaug.augment.splits import carve_validation, draw_splits, official_splits
 from synthaug.augment.stream import ImageStream
 
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-NORMAL_WORDS = {"normal", "negative", "healthy", "benign", "control", "no finding"}
 
 
 def read_folder(folder: Path, size: int | None = None, channels: int | None = None) -> LabeledImages:
@@ -90,14 +90,6 @@ def write_folder(stream: ImageStream, folder: Path) -> None:
                 generator = origin[0].decode() if isinstance(origin[0], bytes) else ""
                 table.writerow([path, label, int(batch.synthetic[k]), generator, *origin[1:]])
                 number += 1
-
-
-def class_order(names: Sequence[str]) -> tuple[str, ...]:
-    """Class names in alphabetical order, except that of two the normal one is class 0."""
-    ordered = sorted(set(names), key=str.lower)
-    if len(ordered) == 2 and ordered[1].lower() in NORMAL_WORDS:
-        ordered.reverse()
-    return tuple(ordered)
 
 
 def _image_files(folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """The one type that flows through every room: labelled images, real or synthetic."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -35,12 +35,12 @@ class LabeledImages:
     pixels: Pixels
     labels: Indices
     class_names: tuple[str, ...]
-    synthetic: npt.NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    synthetic: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     groups: npt.NDArray[np.str_] | None = None
     provenance: npt.NDArray[np.void] | None = None
 
     def __post_init__(self) -> None:
-        if self.synthetic is None:
+        if not len(self.synthetic):  # not said: real
             object.__setattr__(self, "synthetic", np.zeros(len(self.labels), dtype=bool))
         if self.pixels.ndim != 4 or self.pixels.shape[1] not in (1, 3):
             raise DataError(f"images of shape {self.pixels.shape}: expected (N, 1 or 3, H, W)")
@@ -66,6 +66,7 @@ class LabeledImages:
     def take(self, indices: npt.ArrayLike) -> "LabeledImages":
         """The images at `indices` (integers or a boolean mask), in that order."""
         rows = np.asarray(indices)
+        rows = rows if rows.dtype == bool else rows.astype(np.int64)  # an empty list is of no integer type
         return replace(
             self,
             pixels=self.pixels[rows],
@@ -92,9 +93,9 @@ class LabeledImages:
     def digest(self) -> str:
         """SHA-256 over pixels, labels and class names: the same content gives the same text."""
         state = hashlib.sha256(repr((self.class_names, self.pixels.shape, str(self.pixels.dtype))).encode())
-        state.update(np.ascontiguousarray(self.labels))
+        state.update(self.labels.tobytes())
         for start in range(0, len(self), 4096):
-            state.update(np.ascontiguousarray(self.pixels[start : start + 4096]))
+            state.update(self.pixels[start : start + 4096].tobytes())
         return state.hexdigest()
 
 
@@ -165,6 +166,10 @@ class Splits:
                         f"group in both {seen[group]} and {part_name}: expected each in one split"
                     )
                 seen[group] = part_name
+
+    def map(self, change: Callable[[LabeledImages], LabeledImages]) -> "Splits":
+        """The same splits with every part changed."""
+        return replace(self, train=change(self.train), val=change(self.val), test=change(self.test))
 
     @property
     def class_names(self) -> tuple[str, ...]:

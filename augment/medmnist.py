@@ -36,10 +36,7 @@ def load_medmnist(name: str, root: Path, size: int | None) -> Splits:
     path = find_medmnist(name, root, stored) or _download(name, root, stored)
     labels: dict[str, str] = medmnist_names()[name]["label"]  # type: ignore[assignment]
     splits = load_npz(path, name, tuple(labels.values()))
-    if size in (None, stored):
-        return splits
-    train, val, test = (resize(part, size or stored) for part in (splits.train, splits.val, splits.test))
-    return Splits(train, val, test, name=name, official=True)
+    return splits if size is None else splits.map(lambda part: resize(part, size))
 
 
 def _download(name: str, root: Path, size: int) -> Path:

@@ -10,8 +10,9 @@ import numpy as np
 from synthaug.augment.cache import cached_arrays
 from synthaug.augment.decode import decode_images
 from synthaug.augment.errors import DataError
-from synthaug.augment.folder import class_order, read_folder
+from synthaug.augment.folder import read_folder
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.labels import class_order
 from synthaug.augment.splits import draw_splits
 from synthaug.augment.transforms import resize
 
@@ -33,10 +34,7 @@ def load_mednist(root: Path, size: int | None, seed: int) -> Splits:
     source = find_mednist(root) or _download(root)
     images = read_folder(source) if source.is_dir() else _read_archive(source)
     splits = draw_splits(images, "mednist", val=0.1, test=0.1, seed=seed)
-    if size is None:
-        return splits
-    parts = (resize(part, size) for part in (splits.train, splits.val, splits.test))
-    return Splits(*parts, name="mednist")
+    return splits if size is None else splits.map(lambda part: resize(part, size))
 
 
 def _read_archive(path: Path) -> LabeledImages:
@@ -68,7 +66,8 @@ def _read_archive(path: Path) -> LabeledImages:
 
 
 def _download(root: Path) -> Path:
-    from monai.apps import MedNISTDataset, download_url
+    from monai.apps.datasets import MedNISTDataset
+    from monai.apps.utils import download_url
 
     path = root / "MedNIST.tar.gz"
     try:

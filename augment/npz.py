@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Splits
+from synthaug.augment.labels import normal_first
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import ImageStream
 
@@ -41,11 +42,11 @@ def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) 
         class_names: by label; the file's own where it has them, else "0", "1", ...
     """
     arrays = read_arrays(path)
-    parts = [_labelled(arrays, part, class_names) for part in PARTS]
-    empty = [part for part, images in zip(PARTS, parts, strict=True) if not len(images)]
+    train, val, test = (_labelled(arrays, part, class_names) for part in PARTS)
+    empty = [part for part, images in zip(PARTS, (train, val, test), strict=True) if not len(images)]
     if empty:
         raise DataError(f"{path}: {', '.join(empty)} empty, expected images in train, val and test")
-    return official_splits(*parts, name)
+    return official_splits(train, val, test, name).map(normal_first)
 
 
 def read_npz(path: Path) -> LabeledImages:
@@ -61,23 +62,23 @@ def _labelled(
 ) -> LabeledImages:
     raw, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
     if labels.ndim == 2 and labels.shape[1] > 1:
-        labels, class_names = labels.any(axis=1), ("normal", "abnormal")
-    labels = labels.reshape(-1).astype(np.int64)
+        labels, class_names = labels.astype(bool).max(axis=1), ("normal", "abnormal")
+    numbers = labels.reshape(-1).astype(np.int64)
     if class_names is None:
         stored = arrays.get("class_names")
         class_names = tuple(
-            map(str, range(int(labels.max()) + 1)) if stored is None else (str(name) for name in stored)
+            map(str, range(int(numbers.max()) + 1)) if stored is None else (str(name) for name in stored)
         )
     has_origin = part == "train" and "train_generator" in arrays
     if has_origin:
-        origin = np.zeros(len(labels), PROVENANCE)
+        origin = np.zeros(len(numbers), PROVENANCE)
         for field in ("generator", "seed", "index"):
             origin[field] = arrays[f"train_{field}"]
     return LabeledImages(
         pixels=raw[:, None] if raw.ndim == 3 else raw.transpose(0, 3, 1, 2),  # type: ignore[arg-type]
-        labels=labels,
+        labels=numbers,
         class_names=class_names,
-        synthetic=arrays["train_synthetic"].astype(bool) if has_origin else None,  # type: ignore[arg-type]
+        synthetic=arrays["train_synthetic"].astype(bool) if has_origin else np.zeros(len(numbers), bool),
         provenance=origin if has_origin else None,
     )
 

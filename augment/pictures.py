@@ -21,7 +21,7 @@ def image_grid(pixels: Pixels, columns: int | None = None, scale: int = 1) -> np
     Returns:
         (rows, columns, 3) uint8 RGB with a white line of 2 pixels between images.
     """
-    n, channels, height, width = pixels.shape
+    n, _, height, width = pixels.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     eight_bit = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels

@@ -54,7 +54,7 @@ def classical_augmentation(size: int) -> Callable[[Tensor], Tensor]:
     Rotation by ±10°, shifts by ±8 %, zoom 0.9-1.1, brightness and contrast ±20 %. No left-right flip: the
     heart has a side.
     """
-    return v2.Compose(
+    augmentation: Callable[[Tensor], Tensor] = v2.Compose(
         [
             v2.RandomAffine(
                 degrees=10,
@@ -65,3 +65,4 @@ def classical_augmentation(size: int) -> Callable[[Tensor], Tensor]:
             v2.ColorJitter(brightness=0.2, contrast=0.2),
         ]
     )
+    return augmentation

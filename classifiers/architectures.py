@@ -41,7 +41,7 @@ def build_classifier(name: str, *, num_classes: int, channels: int, image_size: 
 
 def _small_resnet(_: str, num_classes: int, channels: int, image_size: int) -> nn.Module:
     """0.3 M parameters: MONAI's ResNet with one block per stage and 16 to 128 feature maps."""
-    from monai.networks.nets import ResNet
+    from monai.networks.nets.resnet import ResNet
 
     network: nn.Module = ResNet(
         block="basic",

@@ -141,7 +141,7 @@ def _batch(
     if augment is not None:
         with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from torch's global state
             torch.manual_seed(int(rng.integers(2**62)))
-            images = torch.cat([augment(part) for part in images.split(SHARED_DRAW)])
+            images = torch.cat([augment(part) for part in torch.split(images, SHARED_DRAW)])
     images = images.clamp(0, 1).contiguous(memory_format=torch.channels_last)
     return images, torch.from_numpy(train.labels[rows])
 

@@ -118,8 +118,8 @@ def run_and_report(
     arms = arms_of(options["ratios"])
     cells = len(arms) * len(options["fractions"]) * options["seeds"]
     out.say(
-        f"{splits.name}: train {splits.train.counts()}, val {splits.val.counts()}, test {splits.test.counts()}; "
-        f"{cells} classifiers of {options['steps']} steps in {len(arms)} arms"
+        f"{splits.name}: train {splits.train.counts()}, val {splits.val.counts()}, "
+        f"test {splits.test.counts()}; {cells} classifiers of {options['steps']} steps in {len(arms)} arms"
     )
     if dry_run:
         out.result({"cells": cells, "arms": [arm.name for arm in arms], "config": options})

@@ -1,7 +1,7 @@
 """`synthaug train-generator`: a conditional GAN on the training split of a data set."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,11 +65,11 @@ def train_generator(
     from synthaug.generators.runs import Source, train_run
 
     out = Output(as_json)
-    chosen = {"steps": steps, "batch_size": batch_size, "width": width, "interval": interval}
+    chosen: dict[str, Any] = {"steps": steps, "batch_size": batch_size, "width": width, "interval": interval}
+    if diffaugment is not None:
+        chosen["diffaugment"] = policy(diffaugment)
     chosen = {name: value for name, value in chosen.items() if value is not None}
     config = replace(preset_named(preset), seed=seed, **chosen)
-    if diffaugment is not None:
-        config = replace(config, diffaugment=policy(diffaugment))
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-{preset}"
     if not resume:
         refuse_existing(folder, overwrite)

@@ -56,7 +56,7 @@ SCORES = {
 
 
 def tune_threshold(labels: Labels, probabilities: Probabilities) -> float:
-    """The threshold on class 1 that gives the best balanced accuracy (Youden 1950); for *validation* images."""
+    """The threshold on class 1 of the best balanced accuracy (Youden 1950); give it *validation* images."""
     false_rate, true_rate, thresholds = roc_curve(labels, probabilities[:, 1])
     return float(min(thresholds[np.argmax(true_rate - false_rate)], 1.0))
 

@@ -43,7 +43,7 @@ class Extractor:
 
 
 def domain_extractor(trained: TrainedClassifier, splits: Splits) -> Extractor:
-    """Features and probabilities of a classifier trained on the real training split (native size, channels)."""
+    """Features and probabilities of a classifier trained on the real training split, at its size."""
     channels, side, _ = splits.train.image_shape
 
     def extract(images: LabeledImages) -> Features:
@@ -59,7 +59,7 @@ def inception_extractor(weights: Path | None = None, device: str = "cpu") -> Ext
     """The FID Inception-v3 of 2015 as torch-fidelity carries it: 2048 features, or the deepest layer at hand.
 
     Args:
-        weights: a file with all or the first part of its weights; None takes torch-fidelity's cached download.
+        weights: a file of all or the first layers' weights; None takes torch-fidelity's cached download.
 
     Raises:
         DataError: no weights there and no download possible.

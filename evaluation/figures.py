@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import roc_curve
@@ -14,9 +15,10 @@ from sklearn.metrics import roc_curve
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pictures import image_grid
 from synthaug.evaluation.gain import Cell, Gain, cells_of
+from synthaug.evaluation.statistics import Labels, Probabilities
 
 matplotlib.use("Agg")
-COLOURS = matplotlib.colormaps["tab10"].colors
+COLOURS = [f"C{k}" for k in range(10)]
 CURVE_POINTS = np.linspace(0, 1, 101)
 
 
@@ -63,8 +65,8 @@ def gain_intervals(gains: Sequence[Gain]) -> str:
 
 
 def roc_curves(cells: list[Cell], test: LabeledImages, fraction: float) -> str:
-    """Mean ROC of every arm over seeds (macro one-versus-rest beyond two classes), band from lowest to highest."""
-    figure = Figure(figsize=(5, 4.4))
+    """Mean ROC of every arm over seeds, with a band from lowest to highest; macro beyond two classes."""
+    figure = Figure(figsize=(4.5, 4))
     axes = figure.subplots()
     for number, name in enumerate(dict.fromkeys(cell.arm.name for cell in cells)):
         curves = np.array([_roc(test.labels, cell.test) for cell in cells_of(cells, fraction, name)])
@@ -78,18 +80,19 @@ def roc_curves(cells: list[Cell], test: LabeledImages, fraction: float) -> str:
     return _drawn(figure)
 
 
-def _roc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def _roc(labels: Labels, probabilities: Probabilities) -> npt.NDArray[np.float64]:
     classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
     curves = []
     for k in classes:
         false_rate, true_rate, _ = roc_curve(labels == k, probabilities[:, k])
         curves.append(np.interp(CURVE_POINTS, false_rate, true_rate))
-    return np.mean(curves, axis=0)
+    mean: npt.NDArray[np.float64] = np.mean(curves, axis=0)
+    return mean
 
 
 def validation_curves(cells: list[Cell], fraction: float) -> str:
     """Validation AUROC of every arm while it trains, mean over seeds."""
-    figure = Figure(figsize=(5, 4.4))
+    figure = Figure(figsize=(4.5, 4))
     axes = figure.subplots()
     for name in dict.fromkeys(cell.arm.name for cell in cells):
         histories = [cell.history for cell in cells_of(cells, fraction, name)]
@@ -103,7 +106,7 @@ def validation_curves(cells: list[Cell], fraction: float) -> str:
 
 def generator_curves(log: Sequence[Mapping[str, Any]]) -> str:
     """Losses of a generator's training by step."""
-    figure = Figure(figsize=(5, 4.4))
+    figure = Figure(figsize=(4.5, 4))
     axes = figure.subplots()
     for name in ("discriminator", "generator"):
         axes.plot([line["step"] for line in log], [line[name] for line in log], label=name)

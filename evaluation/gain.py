@@ -115,9 +115,8 @@ def run_experiment(
             for arm in arms_of(ratios):
                 cell = _train_cell(splits, subset, pool, fraction, seed, arm, config, fabric)
                 cells.append(cell)
-                on_cell(
-                    f"{fraction:g} of the labels, seed {seed}, {arm.name}: validation AUROC {cell.val_auroc:.3f}"
-                )
+                where = f"{fraction:.3g} of the labels, seed {seed}"
+                on_cell(f"{where}, {arm.name}: validation AUROC {cell.val_auroc:.3f}")
     gains = compare(cells, splits.test, fractions, ratios)
     verdict, sentence = conclude(gains)
     return Experiment(cells, gains, verdict, sentence)
@@ -192,24 +191,20 @@ def _verdict(gain: Estimate) -> Verdict:
 def conclude(gains: list[Gain]) -> tuple[Verdict, str]:
     """The word on the whole, by the blended arms: helps if one does, harms if none helps and one harms."""
     deciding = [gain for gain in gains if gain.arm != SYNTHETIC_ONLY]
-    for verdict in ("helps", "harms", "no evidence"):
-        found = [gain for gain in deciding if gain.verdict == verdict]
-        if found:
-            largest = max(
-                found,
-                key=lambda gain: abs(gain.auroc.value) if verdict != "no evidence" else gain.auroc.value,
-            )
-            break
+    verdict = next(v for v in ("helps", "harms", "no evidence") if any(g.verdict == v for g in deciding))
+    shown = [gain for gain in deciding if gain.verdict == verdict]
+    extreme = min if verdict == "harms" else max
+    gain = extreme(shown, key=lambda gain: gain.auroc.value)
     words = {
         "helps": "Synthetic images help",
         "harms": "Synthetic images harm",
         "no evidence": "No evidence that synthetic images help",
     }
-    estimate = largest.auroc
-    return largest.verdict, (
-        f"{words[largest.verdict]}: {largest.arm} against {largest.reference}, with {largest.fraction:g} of the "
-        f"labels, changes AUROC by {estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}] "
-        f"({100 * estimate.level:.4g} % interval)."
+    auroc_gain = gain.auroc
+    return gain.verdict, (
+        f"{words[gain.verdict]}: {gain.arm} against {gain.reference}, "
+        f"with {100 * gain.fraction:.3g} % of the labels, changes AUROC by {auroc_gain.value:+.4f} "
+        f"[{auroc_gain.low:+.4f}, {auroc_gain.high:+.4f}] ({100 * auroc_gain.level:.4g} % interval)."
     )
 
 

@@ -51,7 +51,7 @@ class GeneratorCard:
 def save_generator(
     path: Path, generator: ConditionalGenerator, images: LabeledImages, card: GeneratorCard
 ) -> str:
-    """Write weights (half precision: half the size, below what 8-bit images show) and card; the file's SHA-256."""
+    """Write card and weights (in half precision, below what 8-bit images show); the file's SHA-256."""
     tensors = {
         name: (t.half() if t.is_floating_point() else t).contiguous().cpu()
         for name, t in generator.state_dict().items()

@@ -47,7 +47,8 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: torch.Gene
     share = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
     between = (share * real + (1 - share) * fake).requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return 10.0 * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    penalty: Tensor = 10.0 * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    return penalty
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class Preset:
 PRESETS = {
     "synthaug": Preset(
         GANConfig(objective="hinge", diffaugment=("translation", "cutout")),
-        "hinge + spectral norm (Miyato 2018), projection (Miyato & Koyama 2018), DiffAugment (Zhao 2020), EMA",
+        "hinge + spectral norm (Miyato 2018), projection (Miyato & Koyama 2018), DiffAugment (Zhao 2020)",
     ),
     "wgan-gp": Preset(
         GANConfig(objective="wgan-gp", generator_lr=1e-4, discriminator_lr=1e-4),

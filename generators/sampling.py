@@ -11,6 +11,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.checkpoint import GeneratorCard, load_generator
+from synthaug.generators.value_range import to_uint8
 
 # Images are always made in whole blocks of this size, aligned to multiples of it: floating point results
 # may depend on the batch an image shares, so an image always shares the same one.
@@ -93,7 +94,7 @@ class Synthesizer:
             torch.from_numpy(latents.astype(np.float32)).to(self.device),
             torch.full((BLOCK,), label, device=self.device),
         )
-        return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return to_uint8(images)
 
 
 def card_attributes(card: GeneratorCard) -> dict[str, str | int | float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -16,16 +17,18 @@ from torch import Tensor
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.progress import progress_bar
+from synthaug.augment.transforms import to_unit_range
 from synthaug.generators.architectures.resnet import ConditionalGenerator, ProjectionDiscriminator
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.diffaugment import diffaugment
 from synthaug.generators.objectives import OBJECTIVES
 from synthaug.generators.presets import GANConfig
 from synthaug.generators.runlog import RunLog
+from synthaug.generators.value_range import to_uint8
 
 
 class GANTraining:
-    """Both networks, their optimisers, the averaged generator, and the step count: all that a checkpoint holds.
+    """Both networks, their optimisers, the averaged generator, the step count: all that a checkpoint holds.
 
     Step t draws its images, latents and augmentations from (config.seed, t) alone, so that a resumed
     training needs no random state to continue to the same weights.
@@ -104,8 +107,7 @@ class GANTraining:
         draw = torch.rand(len(labels), generator=rng, dtype=torch.float64).numpy()
         members = [self.rows_of_class[label] for label in labels.tolist()]
         rows = np.array([rows[int(u * len(rows))] for rows, u in zip(members, draw, strict=True)])
-        pixels = self.images.pixels[rows].astype(np.float32)
-        real = torch.from_numpy(pixels * (2 / np.iinfo(self.images.pixels.dtype).max) - 1)
+        real = 2 * to_unit_range(self.images.pixels[rows]) - 1
         return real.to(self.fabric.device), labels.to(self.fabric.device)
 
     @torch.no_grad()
@@ -121,14 +123,14 @@ class GANTraining:
                 averaged.copy_(current[name])
 
     @torch.no_grad()
-    def sample_grid(self, columns: int = 8) -> np.ndarray:
-        """The averaged generator's images of the same latents at every call: (classes × columns, C, H, W) uint8."""
+    def sample_grid(self, columns: int = 8) -> npt.NDArray[np.uint8]:
+        """The averaged generator's images of the same latents at every call, (classes × columns, C, H, W)."""
         classes = len(self.rows_of_class)
         rng = torch.Generator().manual_seed(self.config.seed)
         latents = torch.randn(classes * columns, self.config.latent_dim, generator=rng)
         labels = torch.arange(classes).repeat_interleave(columns)
         images = self.ema(latents.to(self.fabric.device), labels.to(self.fabric.device))
-        return ((images + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
+        return to_uint8(images)
 
 
 @contextmanager

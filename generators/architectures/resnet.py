@@ -7,6 +7,8 @@ projection (Miyato & Koyama 2018) and carries no normalisation of its own, so th
 WGAN-GP as it is and hinge under spectral normalisation. Size and channels are arguments.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -36,7 +38,8 @@ class ConditionalBatchNorm2d(nn.Module):
         nn.init.zeros_(self.scale_shift.weight)
         nn.init.zeros_(self.scale_shift.bias)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # x: (N, C, H, W); condition: (N, D)
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(N, C, H, W) normalised, then scaled and shifted by what `condition` (N, D) says."""
         scale, shift = self.scale_shift(condition)[:, :, None, None].chunk(2, dim=1)
         normalised: Tensor = self.norm(x) * (1 + scale) + shift
         return normalised
@@ -54,11 +57,11 @@ class GeneratorBlock(nn.Module):
         self.skip = nn.Conv2d(c_in, c_out, 1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(N, c_in, H, W), (N, D) -> (N, c_out, 2H, 2W)."""
         h = F.interpolate(F.relu(self.norm1(x, condition)), scale_factor=2)
         h = self.conv2(F.relu(self.norm2(self.conv1(h), condition)))
-        return h + F.interpolate(
-            self.skip(x), scale_factor=2
-        )  # a 1x1 convolution is cheaper before upsampling
+        residual: Tensor = h + F.interpolate(self.skip(x), scale_factor=2)  # 1x1 is cheaper before upsampling
+        return residual
 
 
 class ConditionalGenerator(nn.Module):
@@ -84,13 +87,14 @@ class ConditionalGenerator(nn.Module):
         self.embed = nn.Embedding(num_classes, 32)
         self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
         self.blocks = nn.ModuleList(
-            GeneratorBlock(c_in, c_out, condition_dim) for c_in, c_out in zip(maps, maps[1:], strict=False)
+            GeneratorBlock(c_in, c_out, condition_dim) for c_in, c_out in pairwise(maps)
         )
         self.last_norm = nn.BatchNorm2d(maps[-1])
         self.to_image = nn.Conv2d(maps[-1], channels, 3, padding=1)
         self.first_shape = (maps[0], sides[0], sides[0])
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """(N, Z) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
         condition = torch.cat([latents, self.embed(labels)], dim=1)  # (N, Z + 32)
         h = self.stem(condition).view(-1, *self.first_shape)
         h = h.contiguous(memory_format=torch.channels_last)
@@ -109,6 +113,7 @@ class DiscriminatorBlock(nn.Module):
         self.skip = nn.Conv2d(c_in, c_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, c_in, H, W) -> (N, c_out, ceil(H / 2), ceil(W / 2))."""
         x = F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2))  # odd sides (7 px) get one more row and column
         residual: Tensor = self.conv(F.leaky_relu(x, 0.2)) + self.skip(F.avg_pool2d(x, 2))
         return residual
@@ -118,7 +123,7 @@ class ProjectionDiscriminator(nn.Module):
     """(images (N, C, H, W) in [-1, 1], labels (N,)) -> logits (N,); any real number (a critic's score).
 
     Args:
-        spectral: constrain every layer below the output to spectral norm 1 (Miyato et al. 2018), as hinge wants it.
+        spectral: constrain every layer below the output to spectral norm 1, as hinge wants it (Miyato 2018).
     """
 
     def __init__(self, *, num_classes: int, image_size: int, channels: int, width: int = 32, spectral: bool):
@@ -128,9 +133,7 @@ class ProjectionDiscriminator(nn.Module):
             sides.append((sides[-1] + 1) // 2)
         maps = [channels_at(side, width) for side in sides]
         self.from_image = nn.Conv2d(channels, maps[0], 3, padding=1)
-        self.blocks = nn.ModuleList(
-            DiscriminatorBlock(c_in, c_out) for c_in, c_out in zip(maps, maps[1:], strict=False)
-        )
+        self.blocks = nn.ModuleList(DiscriminatorBlock(c_in, c_out) for c_in, c_out in pairwise(maps))
         features = 4 * maps[-1]
         self.features = nn.Linear(
             maps[-1] * sides[-1] ** 2, features
@@ -143,6 +146,7 @@ class ProjectionDiscriminator(nn.Module):
                 spectral_norm(module)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1], (N,) int64 -> (N,) logits."""
         h = self.from_image(images.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             h = block(h)
