@@ -19,7 +19,8 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 def replacing(path: Path, overwrite: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path` for a file or folder to be made; rename it to `path` on success.
 
-    On any error the temporary is removed and what stood at `path` before is untouched.
+    On any error the temporary is removed and what stood at `path` before is untouched. A file is replaced in
+    one step, a folder in two renames: a kill between them leaves both, whole, in a hidden folder beside.
     """
     refuse_existing(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,8 +28,19 @@ def replacing(path: Path, overwrite: bool = True) -> Iterator[Path]:
     fresh = holder / path.name
     try:
         yield fresh
-        if path.is_dir():  # os.replace cannot put one folder in another's place: move the old one aside
-            path.rename(holder / "replaced")
-        fresh.replace(path)
+        if path.is_dir() or (path.exists() and fresh.is_dir()):
+            _swap(path, fresh, holder / "replaced")
+        else:
+            fresh.replace(path)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _swap(path: Path, fresh: Path, aside: Path) -> None:
+    """No one rename puts a folder in another's place: move the old one aside first, and back on an error."""
+    path.rename(aside)
+    try:
+        fresh.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise

@@ -21,12 +21,14 @@ def sampling_plan(
             "auto") fills every class up to the largest; a mapping gives the wanted total per label.
 
     Raises:
-        UsageError: an unknown word, or a wanted total below what is there.
+        UsageError: an unknown word or label, or a wanted total below what is there.
     """
     counts = np.bincount(labels, minlength=num_classes)
     if isinstance(sampling_strategy, Mapping):
         wanted = counts.copy()
         for label, total in sampling_strategy.items():
+            if not 0 <= label < num_classes:
+                raise UsageError(f"class {label} in the sampling strategy: expected 0..{num_classes - 1}")
             if total < counts[label]:
                 raise UsageError(
                     f"class {label} has {counts[label]} images: expected at least as many, not {total}"

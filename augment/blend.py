@@ -1,5 +1,7 @@
 """Real images and synthetic ones in one training set, in a stated proportion."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from synthaug.augment.balance import blend_plan
@@ -16,12 +18,14 @@ def blend(
     Synthetic images are matched to the real ones by class name and brought to their size and channels.
 
     Args:
-        synthetic: a pool to choose from at random; all its images count, whatever their own flag says.
+        synthetic: a pool to choose from at random; all its images count as synthetic in the result, whatever
+            their own flag says.
         synthetic_ratio: share of the result that is synthetic, in [0, 1].
         seed: of the choice.
 
     Raises:
         DataError: the pool lacks a class, or holds fewer images of one than the plan needs.
+        UsageError: a ratio outside [0, 1].
     """
     plan = blend_plan(list(real.counts().values()), synthetic_ratio)
     if not sum(plan):
@@ -40,6 +44,7 @@ def blend(
         chosen.append(rng.choice(rows, wanted, replace=False))
     added = with_channels(pool.take(np.concatenate(chosen)), real.image_shape[0])
     added = resize(added, real.image_shape[1])
+    added = replace(added, synthetic=np.ones(len(added), dtype=bool))
     return added if synthetic_ratio == 1 else concatenate([real, added])
 
 

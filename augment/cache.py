@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from platformdirs import user_cache_path
 
 from synthaug.augment.atomic import replacing
 
-Arrays = Mapping[str, npt.NDArray[np.generic]]
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def cache_folder() -> Path:
@@ -25,6 +26,9 @@ def cached_arrays(paths: list[Path], parameters: object, decode: Callable[[], Ar
 
     The key is the content of the files (names and bytes) with `parameters`. As git does, a note of sizes
     and modification times spares reading the bytes again while the files have not been touched.
+
+    Returns:
+        The arrays by name, memory-mapped for reading only.
     """
     notes = cache_folder() / "notes" / _stat_key(paths, parameters)
     if not notes.exists() or not (folder := cache_folder() / "decoded" / notes.read_text()).exists():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, load_folder, summarise_folder
 from synthaug.augment.formats import format_of, read_images
 from synthaug.augment.images import LabeledImages, Splits, concatenate
@@ -20,7 +20,7 @@ from synthaug.augment.transforms import resize, with_channels
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a data set: where to look, and the side (None keeps the set's own)."""
+    """What is asked of a data set: `load_dataset`'s arguments, and the options within its spec."""
 
     root: Path
     size: int | None
@@ -108,15 +108,14 @@ def local_folders(root: Path) -> list[str]:
     return [path.name for path in sorted(root.iterdir()) if path.name not in own and is_image_folder(path)]
 
 
-def _medmnist_entry(name: str, facts: dict[str, object]) -> DatasetEntry:
-    labels: dict[str, str] = facts["label"]  # type: ignore[assignment]
-    multi_label = str(facts["task"]).startswith("multi-label")
+def _medmnist_entry(name: str, facts: dict[str, Any]) -> DatasetEntry:
+    multi_label = facts["task"].startswith("multi-label")
     return DatasetEntry(
         load=lambda r: load_medmnist(name, r.root, r.size),
         find=lambda root: find_medmnist(name, root) or find_medmnist(name, root, 64),
-        images=sum(facts["n_samples"].values()),  # type: ignore[attr-defined]
-        classes="normal, abnormal" if multi_label else ", ".join(labels.values()),
-        licence=str(facts["license"]),
+        images=sum(facts["n_samples"].values()),
+        classes="normal, abnormal" if multi_label else ", ".join(facts["label"].values()),
+        licence=facts["license"],
     )
 
 
@@ -137,12 +136,7 @@ def _load_path(path: Path, request: Request) -> Splits:
         return load_npz(path, path.stem)
     if kind == "folder":
         return load_folder(path, request.size, request.channels, request.split_seed)
-    images = read_images(path)
-    drawn = draw_splits(images.take(~images.synthetic), path.stem, seed=request.split_seed)
-    if not images.synthetic.any():
-        return drawn
-    train = concatenate([drawn.train, images.take(images.synthetic)])  # synthetic images only ever train
-    return Splits(train, drawn.val, drawn.test, name=path.stem)
+    return draw_splits(read_images(path, request.size), path.stem, seed=request.split_seed)
 
 
 def _parse(spec: str) -> tuple[str, dict[str, float]]:
@@ -157,19 +151,19 @@ def _parse(spec: str) -> tuple[str, dict[str, float]]:
 
 
 def list_datasets(root: Path) -> list[dict[str, Any]]:
-    """One row per data set: name, where it is found (or ""), images, classes, licence."""
-    rows: list[dict[str, Any]] = []
+    """One row per data set: name, where it is found (or ""), images (None: unknown), classes, licence."""
+    rows = []
     for name, entry in named_datasets().items():
         found = "built in" if name == "phantom" else str(entry.find(root) or "")
-        rows.append({"name": name, "found": found, "images": entry.images, "classes": entry.classes})
-        rows[-1]["licence"] = entry.licence
+        rows.append((name, found, entry.images, entry.classes, entry.licence))
     for name in local_folders(root):
-        classes, images = summarise_folder(root / name)
-        rows.append(
-            {"name": name, "found": str(root / name), "images": images, "classes": ", ".join(classes)}
-        )
-        rows[-1]["licence"] = "your own folder"
-    return rows
+        try:
+            classes, count = summarise_folder(root / name)
+            rows.append((name, str(root / name), count, ", ".join(classes), "your own folder"))
+        except DataError as error:  # the table shows what is wrong with it
+            rows.append((name, str(root / name), None, str(error), "your own folder"))
+    columns = ("name", "found", "images", "classes", "licence")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def licence_of(spec: str) -> str:
@@ -185,12 +179,15 @@ def read_part(
 
     Raises:
         DataError: as `load_dataset`.
+        UsageError: no such part.
     """
     path = Path(spec)
     if part == "all" and path.exists() and spec not in named_datasets():
-        images = read_images(path)
-        return images if size is None else resize(images, size)
+        return read_images(path, size)
     splits = load_dataset(spec, root, size=size, split_seed=split_seed)
-    if part != "all":
-        return getattr(splits, part)  # type: ignore[no-any-return]
-    return concatenate([splits.train, splits.val, splits.test])
+    parts = {"train": splits.train, "val": splits.val, "test": splits.test}
+    if part == "all":
+        return concatenate(list(parts.values()))
+    if part not in parts:
+        raise UsageError(f"part {part!r}: expected train, val, test or all")
+    return parts[part]

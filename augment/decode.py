@@ -1,8 +1,9 @@
 """Image files into one array: mixed sizes and modes, in parallel, naming the file that is broken."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
@@ -13,6 +14,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.progress import progress_bar
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+GREEN = slice(1, 2)  # equal to the other channels in a grey picture, the sharpest in a colour one
 COLOUR_TOLERANCE = 8  # grey levels; JPEG leaves a grey picture stored as RGB that close to grey
 
 
@@ -34,7 +36,7 @@ def decode_images(
     """
 
     def header(name: str) -> tuple[int, int]:
-        with _whole(name), Image.open(open_file(name)) as image:
+        with _naming(name), open_file(name) as file, Image.open(file) as image:
             return image.size
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -43,27 +45,26 @@ def decode_images(
             width, height = next(iter(sizes))
             size = width if len(sizes) == 1 and width == height else 64
         side = size
-        colour = np.zeros((len(names), 3, side, side), np.uint8)
+        decoded = np.zeros((len(names), channels or 3, side, side), np.uint8)
 
         def decode(k: int) -> None:
-            with _whole(names[k]), Image.open(open_file(names[k])) as image:
-                colour[k] = _square(image, side)
+            with _naming(names[k]), open_file(names[k]) as file, Image.open(file) as image:
+                rgb = _square(image, side)
+                decoded[k] = rgb[GREEN] if channels == 1 else rgb
 
         with progress_bar("decode", len(names)) as advance:
             for _ in pool.map(decode, range(len(names))):
                 advance(1)
-    if channels is None:
-        channels = 3 if any(_is_coloured(colour[k : k + 1024]) for k in range(0, len(colour), 1024)) else 1
-    if channels == 3:
-        return colour
-    return colour[:, 1:2].copy()  # green: equal to the others in a grey picture, the sharpest in a colour one
+    if channels is None and not any(_is_coloured(decoded[k : k + 1024]) for k in range(0, len(names), 1024)):
+        return decoded[:, GREEN].copy()
+    return decoded
 
 
 def _square(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
         deep = np.asarray(upright, dtype=np.float64)
-        depth = 65535 if deep.max() > 255 else 255
+        depth = 65535 if deep.max() > 255 else 1 if upright.mode == "F" and deep.max() <= 1 else 255
         upright = Image.fromarray((deep * (255 / depth)).clip(0, 255).astype(np.uint8))
     rgb = upright.convert("RGB")
     if rgb.size != (side, side):
@@ -75,18 +76,11 @@ def _is_coloured(pixels: npt.NDArray[np.uint8]) -> bool:
     return bool((pixels.max(axis=1) - pixels.min(axis=1) > COLOUR_TOLERANCE).any())
 
 
-class _whole:
-    """Turn whatever a decoder says of a broken file into one line."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError | ValueError | SyntaxError):
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(
-                f"{self.name}: expected a whole image, found {reason}: replace or remove it"
-            ) from None
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turn whatever a decoder says of a broken file into one line that names it."""
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{name}: expected a whole image, found {reason}: replace or remove it") from None

@@ -14,13 +14,13 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 
-from synthaug.augment.dicom_writer import pseudonym, write_dicom
+from synthaug.augment.dicom_writer import write_dicom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
+from synthaug.augment.labels import class_order
+from synthaug.augment.pseudonym import pseudonym
 
-__all__ = ["read_dicom", "write_dicom"]
-
-NORMAL_NAMES = {"benign", "control", "healthy", "negative", "normal"}
+__all__ = ["holds_dicom", "read_dicom", "write_dicom"]
 
 
 def read_dicom(folder: Path, size: int | None = None) -> LabeledImages:
@@ -79,6 +79,11 @@ class _File:
     seed: int = 0
     index: int = 0
     position: int = 0
+
+
+def holds_dicom(folder: Path) -> bool:
+    """Whether any file under `folder` is DICOM, as far as its name or first bytes say."""
+    return any(path.is_file() and _claims_dicom(path) for path in folder.rglob("*"))
 
 
 def _claims_dicom(path: Path) -> bool:
@@ -211,10 +216,7 @@ def _class_names(files: Sequence[_File], folder: Path) -> tuple[str, ...]:
             f"{folder}: exports with classes {sorted(noted)}, expected one list, read them one by one"
         )
     first = noted.pop() if noted else ()
-    others = sorted({file.class_name for file in files} - set(first))
-    if not first and len(others) == 2:
-        others.sort(key=lambda name: name.casefold() not in NORMAL_NAMES)
-    return (*first, *others)
+    return (*first, *class_order({file.class_name for file in files} - set(first)))
 
 
 def _groups(files: Sequence[_File]) -> npt.NDArray[np.str_] | None:

@@ -33,11 +33,11 @@ from pydicom.valuerep import DA, DT, TM
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.pseudonym import pseudonym
 from synthaug.augment.stream import ImageStream
 
 # The same image gets the same UID on every machine: a name-based UUID under the root 2.25 (PS3.5 B.2).
 UID_NAMESPACE = uuid.UUID("9a4bd3bb-6d6f-5b8e-9f0e-3d0f3a2c7a51")
-PSEUDONYM = re.compile(r"anon-[0-9a-f]{16}")
 VERSION = version("synthaug")
 COMMENT_LIMIT = 10_240  # characters in Image Comments (VR LT)
 
@@ -86,19 +86,6 @@ def write_dicom(stream: ImageStream, folder: Path) -> None:
     if stream.attributes:
         facts = json.dumps(dict(stream.attributes), indent=2, sort_keys=True)
         (folder / "dataset.json").write_text(facts + "\n", encoding="utf-8")
-
-
-def pseudonym(identifier: str) -> str:
-    """A name for a patient that does not give the identifier away; a pseudonym stays as it is.
-
-    The salt is the environment variable SYNTHAUG_SALT. Identifiers are few enough to be tried one by one, so
-    set it to a secret before sharing files beyond the people who may see the originals.
-    """
-    if PSEUDONYM.fullmatch(identifier):
-        return identifier
-    salt = os.environ.get("SYNTHAUG_SALT", "synthaug")
-    digest = hashlib.sha256(f"{salt}/{identifier}".encode())
-    return f"anon-{digest.hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,47 @@
 """Where images are kept: the format is chosen by the path's suffix. One entry per format."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synthaug.augment.atomic import replacing
-from synthaug.augment.dicom import read_dicom, write_dicom
+from synthaug.augment.dicom import holds_dicom, read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, read_folder, write_folder
 from synthaug.augment.hdf5 import read_hdf5, write_hdf5
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.npz import read_npz, write_npz
+from synthaug.augment.pseudonym import without_names
 from synthaug.augment.stream import ImageStream
+from synthaug.augment.transforms import resize
 
 
 @dataclass(frozen=True)
 class Format:
-    """Both directions of one format; `suffix` is empty for folders."""
+    """Both directions of one format.
 
-    read: Callable[[Path], LabeledImages]
+    Attributes:
+        read: gives the images at a path; a format that keeps images of mixed sizes brings them to the side it
+            is passed (None: its own choice), others may leave that to the caller.
+        write: puts a stream at a path that does not exist yet.
+        suffix: of its files; empty for folders.
+    """
+
+    read: Callable[[Path, int | None], LabeledImages]
     write: Callable[[ImageStream, Path], None]
     suffix: str
 
 
 FORMATS = {
-    "hdf5": Format(read_hdf5, write_hdf5, ".h5"),
-    "npz": Format(read_npz, write_npz, ".npz"),
+    "hdf5": Format(lambda path, size: read_hdf5(path), write_hdf5, ".h5"),
+    "npz": Format(lambda path, size: read_npz(path), write_npz, ".npz"),
     "folder": Format(read_folder, write_folder, ""),
     "dicom": Format(read_dicom, write_dicom, ""),
 }
 
 
 def format_of(path: Path, name: str | None = None) -> str:
-    """The format's name: as asked, else by suffix (.h5, .npz), else DICOM where the folder's name says so.
+    """The format's name: as asked, else by what stands there, else by the path (its suffix, "dicom" in it).
 
     Raises:
         UsageError: no such format, or a suffix that none of them has.
@@ -45,22 +54,25 @@ def format_of(path: Path, name: str | None = None) -> str:
     for key, known in FORMATS.items():
         if known.suffix and suffix == known.suffix:
             return key
-    if path.is_dir():
-        return "folder" if is_image_folder(path) else "dicom"
-    if suffix and suffix not in (".dicom", ".dcm"):
+    if path.is_dir() and is_image_folder(path):
+        return "folder"
+    if path.is_dir() and holds_dicom(path):
+        return "dicom"
+    if suffix and not path.is_dir() and suffix not in (".dicom", ".dcm"):
         raise UsageError(f"{path}: no format ends in {path.suffix}: use .h5, .npz, a folder, or --format")
     return "dicom" if "dicom" in path.name.lower() or suffix == ".dcm" else "folder"
 
 
-def read_images(path: Path) -> LabeledImages:
-    """Read a file or folder of any format.
+def read_images(path: Path, size: int | None = None) -> LabeledImages:
+    """Read a file or folder of any format, at its own size or with sides of `size` pixels.
 
     Raises:
         DataError: it is missing, or not what its name claims.
     """
     if not path.exists():
         raise DataError(f"{path}: not found, expected a .h5 or .npz file or a folder of classes or DICOM")
-    return FORMATS[format_of(path)].read(path)
+    images = FORMATS[format_of(path)].read(path, size)
+    return images if size is None else resize(images, size)
 
 
 def write_images(
@@ -68,9 +80,15 @@ def write_images(
 ) -> None:
     """Write a stream in the format of `path`; a killed process leaves the old file or the new one, whole.
 
+    Patients appear as pseudonyms in every format.
+
     Raises:
         UsageError: `path` exists and `overwrite` is not set, or its format is unknown.
+        DataError: the stream holds no image.
     """
+    if not stream.total:
+        raise DataError(f"{path}: no image to write, expected at least one: check the class and the number")
     writer = FORMATS[format_of(path, format)].write
+    nameless = replace(stream, batches=map(without_names, stream.batches))
     with replacing(path, overwrite) as fresh:
-        writer(stream, fresh)
+        writer(nameless, fresh)

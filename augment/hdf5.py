@@ -3,7 +3,7 @@
 /images      (N, H, W, C) uint8 or uint16, chunked, gzip
 /labels      (N,) int64
 /synthetic   (N,) bool
-/groups      (N,) text, where known: patient or source, hashed by whoever made the file
+/groups      (N,) text, where known: patient or source (a pseudonym when written by `write_images`)
 /provenance/{generator,seed,index}   (N,) of synthetic images; generator is empty for real ones
 attributes   schema, class_names, bits, and the facts of the set (generator hash, configuration, licence)
 """
@@ -73,6 +73,8 @@ def read_hdf5(path: Path) -> LabeledImages:
             if file.attrs.get("schema") != SCHEMA or "images" not in file:
                 found = ", ".join(file) or "nothing"
                 raise DataError(f"{path}: found {found}, expected a file of schema {SCHEMA}")
+            if not len(file["images"]):
+                raise DataError(f"{path}: found no image in it, expected at least one")
             origin = np.zeros(len(file["labels"]), PROVENANCE)
             for name in ("generator", "seed", "index"):
                 origin[name] = file["provenance"][name][:]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +49,8 @@ class LabeledImages:
             raise DataError(f"images of type {self.pixels.dtype}: expected uint8 or uint16")
         for name in ("labels", "synthetic", "groups", "provenance"):
             column = getattr(self, name)
-            if column is not None and len(column) != len(self.pixels):
-                raise DataError(f"{len(self.pixels)} images but {len(column)} {name}: expected one each")
+            if column is not None and column.shape != (len(self.pixels),):
+                raise DataError(f"{len(self.pixels)} images, {name} {column.shape}: expected one per image")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
             found = f"{self.labels.min()}..{self.labels.max()}"
             raise DataError(f"labels {found}: expected 0..{len(self.class_names) - 1}, one per class name")
@@ -102,7 +103,7 @@ class LabeledImages:
 def concatenate(parts: Sequence[LabeledImages]) -> LabeledImages:
     """All images of `parts` in order.
 
-    Groups survive when every part has them (synthetic images count as groups of their own).
+    Groups survive when every part with a real image has them; other synthetic images get "synthetic".
 
     Raises:
         DataError: the parts differ in class names, image shape or bit depth.
@@ -158,14 +159,16 @@ class Splits:
 
     def __post_init__(self) -> None:
         parts = {"train": self.train, "val": self.val, "test": self.test}
-        seen: dict[str, str] = {}
-        for part_name, part in parts.items():
-            for group in set() if part.groups is None else set(part.groups.tolist()) - {"synthetic"}:
-                if group in seen:
-                    raise DataError(
-                        f"group in both {seen[group]} and {part_name}: expected each in one split"
-                    )
-                seen[group] = part_name
+        groups = {
+            name: set() if part.groups is None else set(part.groups.tolist()) - {"synthetic"}
+            for name, part in parts.items()
+        }
+        for one, other in combinations(parts, 2):
+            if shared := groups[one] & groups[other]:
+                raise DataError(
+                    f"{self.name}: {len(shared)} groups in both {one} and {other}, the first is "
+                    f"{min(shared)}: expected each patient in one split"
+                )
 
     def map(self, change: Callable[[LabeledImages], LabeledImages]) -> "Splits":
         """The same splits with every part changed."""

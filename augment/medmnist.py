@@ -1,6 +1,7 @@
 """The 2-D data sets of the medmnist package, found below the data root or downloaded by it."""
 
 from pathlib import Path
+from typing import Any
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Splits
@@ -10,7 +11,7 @@ from synthaug.augment.transforms import resize
 SIZES = (28, 64, 128, 224)
 
 
-def medmnist_names() -> dict[str, dict[str, object]]:
+def medmnist_names() -> dict[str, dict[str, Any]]:
     """Every 2-D data set of the package with its facts (task, label names, counts, licence)."""
     from medmnist import INFO
 
@@ -34,8 +35,7 @@ def load_medmnist(name: str, root: Path, size: int | None) -> Splits:
     """
     stored = size if size in SIZES else 28
     path = find_medmnist(name, root, stored) or _download(name, root, stored)
-    labels: dict[str, str] = medmnist_names()[name]["label"]  # type: ignore[assignment]
-    splits = load_npz(path, name, tuple(labels.values()))
+    splits = load_npz(path, name, tuple(medmnist_names()[name]["label"].values()))
     return splits if size is None else splits.map(lambda part: resize(part, size))
 
 

@@ -1,11 +1,14 @@
 """MedNIST, from MONAI's archive or the folder it unpacks to."""
 
+import gzip
 import io
 import tarfile
-from pathlib import Path
-from typing import IO
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from synthaug.augment.cache import cached_arrays
 from synthaug.augment.decode import decode_images
@@ -38,12 +41,16 @@ def load_mednist(root: Path, size: int | None, seed: int) -> Splits:
 
 
 def _read_archive(path: Path) -> LabeledImages:
-    def decode() -> dict[str, np.ndarray]:
+    def decode() -> dict[str, npt.NDArray[Any]]:
+        files = {}
         try:
-            with tarfile.open(path) as archive:
-                members = [m for m in archive if m.isfile() and m.name.endswith(".jpeg")]
-                files = {m.name: archive.extractfile(m).read() for m in members}  # type: ignore[union-attr]
-        except (tarfile.TarError, EOFError, OSError) as error:
+            with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+                for member in archive:  # ends without a word where a header is damaged, so
+                    if member.name.endswith(".jpeg") and (content := archive.extractfile(member)):
+                        files[member.name] = content.read()
+                while stream.read(1 << 20):  # read on to the end, where gzip compares its checksum
+                    pass
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise DataError(
                 f"{path}: expected the whole MedNIST archive, found {error}: fetch it again"
             ) from None
@@ -57,12 +64,10 @@ def _read_archive(path: Path) -> LabeledImages:
         return {"pixels": decode_images(names, opened, 64, 1), "names": np.array(names)}
 
     arrays = cached_arrays([path], "mednist", decode)
-    classes = np.array([name.split("/")[-2] for name in arrays["names"].tolist()])
-    class_names = class_order(classes.tolist())
-    labels = np.zeros(len(classes), np.int64)
-    for label, name in enumerate(class_names):
-        labels[classes == name] = label
-    return LabeledImages(arrays["pixels"], labels, class_names)  # type: ignore[arg-type]
+    classes = [PurePosixPath(name).parent.name for name in arrays["names"].tolist()]
+    class_names = class_order(classes)
+    labels = np.array([class_names.index(name) for name in classes], dtype=np.int64)
+    return LabeledImages(arrays["pixels"], labels, class_names)
 
 
 def _download(root: Path) -> Path:
@@ -74,7 +79,7 @@ def _download(root: Path) -> Path:
         root.mkdir(parents=True, exist_ok=True)
         download_url(MedNISTDataset.resource, path, hash_val=MedNISTDataset.md5, progress=False)
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"mednist: no MedNIST.tar.gz or MedNIST/ below {root} and the download failed ({reason}): "
             "put the archive there, or try --dataset phantom"

@@ -1,7 +1,9 @@
 """MedMNIST's .npz layout, in and out: {train,val,test}_images (N, H, W[, 3]) and _labels (N, 1)."""
 
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,25 +14,9 @@ from synthaug.augment.labels import normal_first
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import ImageStream
 
+Arrays = dict[str, npt.NDArray[Any]]
 PARTS = ("train", "val", "test")
-
-
-def read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
-    """All arrays of an .npz file; nothing in it is ever unpickled.
-
-    Raises:
-        DataError: the file is missing, truncated or of another layout.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected a whole .npz in MedMNIST's layout, found {error}") from None
-    missing = [f"{part}_{kind}" for part in PARTS for kind in ("images", "labels")]
-    missing = [name for name in missing if name not in arrays]
-    if missing:
-        raise DataError(f"{path}: found {', '.join(arrays)}, expected also {', '.join(missing)}")
-    return arrays
+ORIGIN = ("synthetic", "generator", "seed", "index")  # of the train split, where `write_npz` made the file
 
 
 def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) -> Splits:
@@ -40,47 +26,75 @@ def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) 
 
     Args:
         class_names: by label; the file's own where it has them, else "0", "1", ...
+
+    Raises:
+        DataError: the file is missing, truncated, of another layout, or has an empty split.
     """
-    arrays = read_arrays(path)
-    train, val, test = (_labelled(arrays, part, class_names) for part in PARTS)
-    empty = [part for part, images in zip(PARTS, (train, val, test), strict=True) if not len(images)]
+    arrays = _read_arrays(path)
+    empty = [part for part in PARTS if not len(arrays[f"{part}_images"])]
     if empty:
         raise DataError(f"{path}: {', '.join(empty)} empty, expected images in train, val and test")
+    train, val, test = (_labelled(path, arrays, part, class_names) for part in PARTS)
     return official_splits(train, val, test, name).map(normal_first)
 
 
 def read_npz(path: Path) -> LabeledImages:
-    """The training images of a MedMNIST file, all that a synthetic set has."""
-    images = _labelled(read_arrays(path), "train", None)
-    if not len(images):
+    """The training images of a MedMNIST file, all that a synthetic set has.
+
+    Raises:
+        DataError: the file is missing, truncated, of another layout, or has no training image.
+    """
+    arrays = _read_arrays(path)
+    if not len(arrays["train_images"]):
         raise DataError(f"{path}: train_images is empty, expected at least one image")
-    return images
+    return _labelled(path, arrays, "train", None)
 
 
-def _labelled(
-    arrays: dict[str, npt.NDArray[np.generic]], part: str, class_names: tuple[str, ...] | None
-) -> LabeledImages:
+def _labelled(path: Path, arrays: Arrays, part: str, class_names: tuple[str, ...] | None) -> LabeledImages:
     raw, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+    if raw.ndim not in (3, 4):
+        raise DataError(f"{path}: {part}_images of shape {raw.shape}, expected (N, H, W) or (N, H, W, 3)")
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels, class_names = labels.astype(bool).max(axis=1), ("normal", "abnormal")
     numbers = labels.reshape(-1).astype(np.int64)
-    if class_names is None:
-        stored = arrays.get("class_names")
-        class_names = tuple(
-            map(str, range(int(numbers.max()) + 1)) if stored is None else (str(name) for name in stored)
-        )
-    has_origin = part == "train" and "train_generator" in arrays
-    if has_origin:
+    origin = None
+    if part == "train" and all(f"train_{name}" in arrays for name in ORIGIN):
         origin = np.zeros(len(numbers), PROVENANCE)
         for field in ("generator", "seed", "index"):
             origin[field] = arrays[f"train_{field}"]
-    return LabeledImages(
-        pixels=raw[:, None] if raw.ndim == 3 else raw.transpose(0, 3, 1, 2),  # type: ignore[arg-type]
-        labels=numbers,
-        class_names=class_names,
-        synthetic=arrays["train_synthetic"].astype(bool) if has_origin else np.zeros(len(numbers), bool),
-        provenance=origin if has_origin else None,
-    )
+    try:
+        return LabeledImages(
+            pixels=raw[:, None] if raw.ndim == 3 else raw.transpose(0, 3, 1, 2),
+            labels=numbers,
+            class_names=_class_names(arrays) if class_names is None else class_names,
+            synthetic=np.zeros(0, bool) if origin is None else arrays["train_synthetic"].astype(bool),
+            provenance=origin,
+        )
+    except DataError as error:
+        raise DataError(f"{path}: {part} has {error}") from None
+
+
+def _class_names(arrays: Arrays) -> tuple[str, ...]:
+    """The file's own, else the numbers up to the highest label of any split."""
+    if "class_names" in arrays:
+        return tuple(str(name) for name in arrays["class_names"])
+    labels = [arrays[f"{part}_labels"] for part in PARTS]
+    return tuple(str(k) for k in range(1 + max(int(part.max()) for part in labels if part.size)))
+
+
+def _read_arrays(path: Path) -> Arrays:
+    """All arrays of the file; nothing in it is ever unpickled."""
+    try:
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: expected a whole .npz in MedMNIST's layout, found {error}") from None
+    names = [f"{part}_{kind}" for part in PARTS for kind in ("images", "labels")]
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        found = ", ".join(arrays) or "nothing"
+        raise DataError(f"{path}: found {found}, expected also {', '.join(missing)}")
+    return arrays
 
 
 def write_npz(stream: ImageStream, path: Path) -> None:
@@ -102,7 +116,7 @@ def write_npz(stream: ImageStream, path: Path) -> None:
                 none = np.zeros(len(batch), PROVENANCE)
                 origins.append(none if batch.provenance is None else batch.provenance)
         origin = np.concatenate(origins)
-        rest: dict[str, npt.NDArray[np.generic]] = {
+        rest: Arrays = {
             "train_labels": np.concatenate(labels)[:, None].astype(np.uint8),
             "train_synthetic": np.concatenate(synthetic),
             "train_generator": origin["generator"],

@@ -1,6 +1,7 @@
 """Drawing splits and labelled subsets: stratified, group-wise, from a seed, and never sharing an image."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.fingerprint import image_fingerprints
-from synthaug.augment.images import Indices, LabeledImages, Splits
+from synthaug.augment.images import Indices, LabeledImages, Splits, concatenate
 
 log = logging.getLogger("synthaug")
 
@@ -16,15 +17,24 @@ log = logging.getLogger("synthaug")
 def draw_splits(
     images: LabeledImages, name: str, *, val: float = 0.1, test: float = 0.2, seed: int = 0
 ) -> Splits:
-    """Split at random: stratified by class, whole groups, exact duplicates together.
+    """Split at random: stratified by class, whole groups, exact duplicates together where no group is known.
+
+    Synthetic images all go to train: nothing is ever validated or tested on them.
 
     Args:
         val, test: shares of the groups.
         seed: the same seed gives the same split.
 
     Raises:
-        DataError: a class has too few groups for three parts.
+        DataError: no real image, or a class has too few groups for three parts.
     """
+    if images.synthetic.any():
+        if images.synthetic.all():
+            raise DataError(
+                f"{name}: found synthetic images only, expected real ones to validate and test on"
+            )
+        drawn = draw_splits(images.take(~images.synthetic), name, val=val, test=test, seed=seed)
+        return replace(drawn, train=concatenate([drawn.train, images.take(images.synthetic)]))
     groups = whole_groups(images)
     rest, test_rows = _part(images, groups, np.arange(len(images)), test, seed)
     train_rows, val_rows = _part(images, groups, rest, val / (1 - test), seed + 1)
@@ -44,7 +54,11 @@ def labelled_subset(images: LabeledImages, fraction: float, seed: int) -> Labele
 
 
 def carve_validation(train: LabeledImages, share: float, seed: int) -> tuple[LabeledImages, LabeledImages]:
-    """(train, val) from the training images of a data set that has an official test split only."""
+    """(train, val) from the training images of a data set that has an official test split only.
+
+    Raises:
+        DataError: a class has too few groups for two parts.
+    """
     train_rows, val_rows = _part(train, whole_groups(train), np.arange(len(train)), share, seed)
     return train.take(train_rows), train.take(val_rows)
 
@@ -80,16 +94,24 @@ def _without(
 def _part(
     images: LabeledImages, groups: npt.NDArray[np.int64], rows: Indices, share: float, seed: int
 ) -> tuple[Indices, Indices]:
-    """Split `rows` into (rest, part) with `share` of the groups in the part, stratified by class."""
+    """Split `rows` into (rest, part) with `share` of the groups in the part, stratified by class.
+
+    Every class that occurs is in both.
+    """
     names, first = np.unique(groups[rows], return_index=True)
     group_labels = images.labels[rows][first]
     try:
         _, chosen = train_test_split(names, test_size=share, stratify=group_labels, random_state=seed)
-    except ValueError:
-        counts = dict(zip(images.class_names, np.bincount(group_labels).tolist(), strict=False))
+    except ValueError:  # what it says of the numbers is said better below
+        chosen = names[:0]
+    inside = np.isin(groups[rows], chosen)
+    parts = rows[~inside], rows[inside]
+    classes = np.unique(group_labels)
+    if not all(np.isin(classes, images.labels[part]).all() for part in parts):
+        numbers = np.bincount(group_labels, minlength=len(images.class_names)).tolist()
+        counts = ", ".join(f"{name} {n}" for name, n in zip(images.class_names, numbers, strict=True))
         raise DataError(
             f"too few images or patients per class ({counts}) to take {share:.3g} of each: "
-            "add images or ask for a larger part"
-        ) from None
-    inside = np.isin(groups[rows], chosen)
-    return rows[~inside], rows[inside]
+            "add images or ask for another share"
+        )
+    return parts

@@ -1,11 +1,14 @@
 """Classifiers by name: timm/<model>, torchvision/<model>, monai/<class>, or the small default."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from synthaug.augment.errors import UsageError
 
 DEFAULT = "small-resnet"
+STRIDE = 32  # what the libraries' networks shrink an image by; smaller images are enlarged to it
 
 
 def build_classifier(name: str, *, num_classes: int, channels: int, image_size: int) -> nn.Module:
@@ -14,21 +17,26 @@ def build_classifier(name: str, *, num_classes: int, channels: int, image_size: 
     Args:
         name: "small-resnet", "timm/resnet18", "torchvision/resnet18", "monai/DenseNet121" and their like.
         channels: 1 or 3; every family takes both.
-        image_size: the side; the small default adapts its first layer to it.
+        image_size: the side. The small default adapts its first layer to it; the libraries' networks see
+            images below 32 px enlarged to 32.
 
     Raises:
-        UsageError: no such model, or one that cannot take images of this size.
+        UsageError: no such model, one that cannot take images of this size, or one whose answer is not one
+            logit per class from a last linear layer.
     """
     library, _, model = name.partition("/")
     builders = {DEFAULT: _small_resnet, "timm": _timm, "torchvision": _torchvision, "monai": _monai}
     if library not in builders or (library != DEFAULT and not model):
         raise UsageError(
-            f"no classifier {name!r}: expected {DEFAULT}, timm/<model>, torchvision/... or monai/..."
+            f"no classifier {name!r}: expected {DEFAULT}, timm/<model>, torchvision/<model> or monai/<class>"
         )
     try:
-        classifier = builders[library](model, num_classes, channels, image_size).eval()
-        with torch.inference_mode():
-            shape = classifier(torch.zeros(2, channels, image_size, image_size)).shape
+        classifier = builders[library](model, num_classes, channels, image_size).train()
+        if library != DEFAULT and image_size < STRIDE:
+            classifier = nn.Sequential(nn.Upsample((STRIDE, STRIDE), mode="bilinear"), classifier)
+        probe = copy.deepcopy(classifier)  # batch normalisation remembers what it has seen
+        with torch.no_grad():
+            shape = probe(torch.zeros(2, channels, image_size, image_size)).shape
     except UsageError:
         raise
     except Exception as error:  # whatever a model says of a size it cannot take
@@ -36,7 +44,11 @@ def build_classifier(name: str, *, num_classes: int, channels: int, image_size: 
         raise UsageError(f"classifier {name!r} at {image_size} px: {reason}") from None
     if shape != (2, num_classes):
         raise UsageError(f"classifier {name!r} gives outputs {tuple(shape)}: expected one logit per class")
-    return classifier.train()
+    if not any(isinstance(module, nn.Linear) for module in classifier.modules()):
+        raise UsageError(
+            f"classifier {name!r} has no linear layer: expected one last, features are its input"
+        )
+    return classifier
 
 
 def _small_resnet(_: str, num_classes: int, channels: int, image_size: int) -> nn.Module:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
+
+from synthaug.augment.errors import DataError
 
 
 def auroc(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) -> float:
@@ -11,8 +13,17 @@ def auroc(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64])
     Args:
         labels: (N,).
         probabilities: (N, K).
+
+    Raises:
+        DataError: a class has no image, or all of them.
     """
-    if probabilities.shape[1] == 2:
-        return float(roc_auc_score(labels, probabilities[:, 1]))
-    columns = range(probabilities.shape[1])
-    return float(np.mean([roc_auc_score(labels == k, probabilities[:, k]) for k in columns]))
+    classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    return float(np.mean([_area(labels == k, probabilities[:, k]) for k in classes]))
+
+
+def _area(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> float:
+    """How often a positive outranks a negative, ties half: by ranks (Mann and Whitney 1947)."""
+    n = int(positive.sum())
+    if n in (0, len(positive)):
+        raise DataError(f"AUROC of {n} positive images among {len(positive)}: expected some of each")
+    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))

@@ -41,7 +41,7 @@ class ClassifierConfig:
         balanced: draw every class equally often instead of as often as it occurs.
         augment: classical augmentation of the training images (`transforms.classical_augmentation`).
         interval: steps between looks at the validation set.
-        seed: initial weights, and with the step number every later random number.
+        seed: initial weights and dropout, and with the step number every batch.
     """
 
     name: str = DEFAULT
@@ -90,16 +90,27 @@ def train_classifier(
             f"training images {train.counts()}, validation images {val.counts()}: "
             "expected two classes to learn and every class to validate on"
         )
-    channels, side, _ = train.image_shape
-    with torch.random.fork_rng(devices=[]):
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):  # initial weights and dropout draw from torch's global state
         torch.manual_seed(config.seed)
-        network = build_classifier(
-            config.name, num_classes=len(train.class_names), channels=channels, image_size=side
-        )
+        return _train(train, val, config, fabric)
+
+
+def _train(
+    train: LabeledImages, val: LabeledImages, config: ClassifierConfig, fabric: Fabric
+) -> TrainedClassifier:
+    channels, side, _ = train.image_shape
+    network = build_classifier(
+        config.name, num_classes=len(train.class_names), channels=channels, image_size=side
+    )
     network = network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.lr, total_steps=config.steps, pct_start=0.1, cycle_momentum=False
+        optimizer,
+        config.lr,
+        total_steps=config.steps,
+        pct_start=0.1 if config.steps > 10 else 0.3,  # a rise of a single step divides by zero
+        cycle_momentum=False,
     )
     model, optimizer = fabric.setup(network, optimizer)
     augment = classical_augmentation(side) if config.augment else None
@@ -121,14 +132,15 @@ def train_classifier(
                 look = {"step": float(step), "loss": float(np.mean(losses))} | _validate(network, val)
                 history.append(look)
                 losses = []
-                # of equal AUROC (a saturated data set) the better calibrated one
-                if not best or (look["val_auroc"], -look["val_loss"]) > (
-                    best["val_auroc"],
-                    -best["val_loss"],
-                ):
+                if not best or _rank(look) > _rank(best):
                     best, weights = look, copy.deepcopy(network.state_dict())
     network.load_state_dict(weights)
     return TrainedClassifier(network.eval(), history, best)
+
+
+def _rank(look: dict[str, float]) -> tuple[float, float]:
+    """By AUROC; where it is equal (a saturated data set) the better calibrated look counts more."""
+    return look["val_auroc"], -look["val_loss"]
 
 
 def _batch(

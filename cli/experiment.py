@@ -26,7 +26,7 @@ from synthaug.cli.runtime import data_root, make_fabric
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
-    from synthaug.evaluation.gain import Synthesize
+    from synthaug.evaluation.arms import Synthesize
 
 
 def experiment(
@@ -109,9 +109,10 @@ def run_and_report(
     from synthaug.augment.atomic import refuse_existing, replacing
     from synthaug.augment.images import LabeledImages
     from synthaug.classifiers.training import ClassifierConfig
+    from synthaug.evaluation.arms import arms_of
     from synthaug.evaluation.features import extractors_for
     from synthaug.evaluation.fidelity import evaluate_fidelity
-    from synthaug.evaluation.gain import arms_of, run_experiment
+    from synthaug.evaluation.gain import run_experiment
     from synthaug.evaluation.report import Report
 
     refuse_existing(folder, overwrite)

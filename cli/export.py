@@ -6,9 +6,21 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.cli.options import Config, DataRoot, Format, Json, Overwrite, Size, SplitSeed
+from synthaug.cli.blending import blended_training_set
+from synthaug.cli.options import (
+    Config,
+    DataRoot,
+    Device,
+    Format,
+    GeneratorOption,
+    Json,
+    Overwrite,
+    Seed,
+    Size,
+    SplitSeed,
+)
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root
+from synthaug.cli.runtime import data_root, make_fabric
 
 
 def export(
@@ -16,16 +28,23 @@ def export(
     target: Annotated[Path, typer.Argument(help="Where to: .h5, .npz, a folder, or a folder named …dicom.")],
     format: Format = None,
     part: Annotated[str, typer.Option("--split", help="Of a data set: train, val, test or all.")] = "all",
+    synthetic_ratio: Annotated[
+        float, typer.Option(help="Export the training split blended: the share that is synthetic.")
+    ] = 0.0,
+    generator: GeneratorOption = None,
+    synthetic: Annotated[Path | None, typer.Option(help="Synthetic images instead of --generator's.")] = None,
     size: Size = None,
     root: DataRoot = None,
+    seed: Seed = 0,
     split_seed: SplitSeed = 0,
+    device: Device = "auto",
     overwrite: Overwrite = False,
     config_file: Config = None,
     as_json: Json = False,
 ) -> None:
     """Write images in another format; labels, class names, synthetic flags and provenance go along."""
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import read_part
+    from synthaug.augment.datasets import load_dataset, read_part
     from synthaug.augment.formats import format_of, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
@@ -35,7 +54,18 @@ def export(
     refuse_existing(target, overwrite)
     if part not in ("train", "val", "test", "all"):
         raise UsageError(f"--split {part}: expected train, val, test or all")
-    images = read_part(source, data_root(root), part, size=size, split_seed=split_seed)
+    if synthetic_ratio and part not in ("train", "all"):
+        raise UsageError(
+            f"--split {part} with --synthetic-ratio: synthetic images belong in training sets only"
+        )
+    if synthetic_ratio:
+        splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed)
+        where = str(make_fabric(device, "32-true").device)
+        images, _ = blended_training_set(
+            splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
+        )
+    else:
+        images = read_part(source, data_root(root), part, size=size, split_seed=split_seed)
     with progress_bar(f"export to {kind}", len(images)) as advance:
         stream = ImageStream.of(images, source=Path(source).name).watched(advance)
         write_images(stream, target, format=kind, overwrite=overwrite)

@@ -31,7 +31,7 @@ def generate(
     balance_with: Annotated[
         str | None, typer.Option(help="Data set whose classes to fill up to its largest.")
     ] = None,
-    generator: GeneratorOption = "chest-xray",
+    generator: GeneratorOption = None,
     target: Annotated[
         Path | None,
         typer.Option(
@@ -55,13 +55,14 @@ def generate(
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.formats import format_of, write_images
     from synthaug.augment.progress import progress_bar
-    from synthaug.generators.sampling import Synthesizer
+    from synthaug.generators.sampling import Synthesizer, shipped_for
 
     out = Output(as_json)
     asked = [bool(classes), per_class is not None, balance_with is not None]
     if sum(asked) != 1 or (n is not None) != bool(classes):
         raise UsageError("say what to make: --class NAME --n N, or --per-class N, or --balance-with DATASET")
-    synthesizer = Synthesizer(generator, str(make_fabric(device, "32-true").device))
+    source = generator or shipped_for(classes or [])
+    synthesizer = Synthesizer(source, str(make_fabric(device, "32-true").device))
     names = synthesizer.card.class_names
     if classes:
         plan = {synthesizer.label_of(name): n or 0 for name in classes}

@@ -29,26 +29,29 @@ def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: expected TOML, found {error}") from None
     commands: dict[str, Any] = ctx.parent.command.commands if ctx.parent else {}  # type: ignore[attr-defined]
-    options = {name: {p.name for p in command.params} for name, command in commands.items()}
+    # option as written (data-root) -> parameter of the function (root), for each command
+    options = {
+        name: {opt.strip("-").replace("_", "-"): p.name for p in command.params for opt in p.opts}
+        for name, command in commands.items()
+    }
     everywhere = {_key(k): v for k, v in values.items() if not isinstance(v, dict)}
     tables = {k: {_key(key): v for key, v in t.items()} for k, t in values.items() if isinstance(t, dict)}
     for table, keys in tables.items():
-        _refuse_unknown(path, set(keys), options.get(table), f"[{table}]")
-    _refuse_unknown(path, set(everywhere), set().union(*options.values()), "the top level")
+        if table not in options:
+            raise UsageError(f"{path}: [{table}] is no command, see synthaug --help")
+        _refuse_unknown(path, set(keys) - set(options[table]), f"[{table}]")
+    _refuse_unknown(path, set(everywhere) - set().union(*options.values()), "the top level")
     name = ctx.info_name or ""
-    ctx.default_map = {k: v for k, v in everywhere.items() if k in options[name]} | tables.get(name, {})
+    chosen = {k: v for k, v in everywhere.items() if k in options[name]} | tables.get(name, {})
+    ctx.default_map = {options[name][key]: value for key, value in chosen.items()}
     return path
 
 
 def _key(name: str) -> str:
-    name = name.replace("-", "_")
-    return {"class": "classes", "json": "as_json", "config": "config_file"}.get(name, name)
+    return name.replace("_", "-")
 
 
-def _refuse_unknown(path: Path, keys: set[str], known: set[str | None] | None, where: str) -> None:
-    if known is None:
-        raise UsageError(f"{path}: {where} is no command, see synthaug --help")
-    unknown = keys - {k for k in known if k}
+def _refuse_unknown(path: Path, unknown: set[str], where: str) -> None:
     if unknown:
         raise UsageError(f"{path}: {where} has unknown {', '.join(sorted(unknown))}: expected option names")
 
@@ -77,7 +80,13 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stand
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, the rest on stderr.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")]
 Format = Annotated[str | None, typer.Option("--format", help="hdf5, npz, folder or dicom; else by suffix.")]
-GeneratorOption = Annotated[str, typer.Option("--generator", help="A shipped name, a run folder or a file.")]
+GeneratorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--generator",
+        help="A shipped name, a run folder or a file; by default the shipped one of these classes.",
+    ),
+]
 InceptionWeights = Annotated[
     Path | None, typer.Option(help="Inception weights file; else torch-fidelity's download.")
 ]

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import DataError
+from synthaug.cli.blending import blended_training_set, counts_by_origin
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -30,7 +31,7 @@ def train_classifier(
         float,
         typer.Option(help="Share of the training set that is synthetic: 0 real only, 1 synthetic only."),
     ] = 0.0,
-    generator: GeneratorOption = "chest-xray",
+    generator: GeneratorOption = None,
     synthetic: Annotated[
         Path | None,
         typer.Option(help="Synthetic images made before, or by another tool, instead of --generator."),
@@ -60,16 +61,10 @@ def train_classifier(
     from dataclasses import asdict
 
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.balance import blend_plan
-    from synthaug.augment.blend import blend
     from synthaug.augment.datasets import load_dataset
-    from synthaug.augment.fingerprint import refuse_leak
-    from synthaug.augment.formats import read_images
     from synthaug.classifiers.training import ClassifierConfig
     from synthaug.classifiers.training import train_classifier as train
     from synthaug.evaluation.classification import score_on_test
-    from synthaug.generators.runs import collect_for
-    from synthaug.generators.sampling import Synthesizer
 
     out = Output(as_json)
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-classifier"
@@ -80,21 +75,15 @@ def train_classifier(
     except DataError as error:
         hint = "" if "phantom" in str(error) else "; `--dataset phantom` needs no data"
         raise DataError(f"{error}{hint}") from None
-    plan = blend_plan(list(splits.train.counts().values()), synthetic_ratio)
-    origin = "none"
-    if sum(plan) and synthetic is not None:
-        pool = read_images(synthetic)
-        origin = str(synthetic)
-    elif sum(plan):
-        synthesizer = Synthesizer(generator, str(fabric.device))
-        refuse_leak(splits.test, synthesizer.card.training_images, f"generator {synthesizer.path.stem}")
-        pool = collect_for(synthesizer, splits.class_names, plan, seed)
-        origin = f"{synthesizer.path.stem} {synthesizer.card.sha256[:12]}"
-    blended = blend(splits.train, pool, synthetic_ratio, seed) if sum(plan) else splits.train
-    counts = {
-        "real": blended.take(~blended.synthetic).counts(),
-        "synthetic": blended.take(blended.synthetic).counts(),
-    }
+    blended, origin = blended_training_set(
+        splits,
+        synthetic_ratio,
+        generator=generator,
+        synthetic=synthetic,
+        seed=seed,
+        device=str(fabric.device),
+    )
+    counts = counts_by_origin(blended)
     out.say(f"{splits.name}: real {counts['real']}, synthetic {counts['synthetic']} (from {origin})")
     config = ClassifierConfig(
         name=classifier,

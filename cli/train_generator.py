@@ -34,6 +34,10 @@ def train_generator(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.", min=2)] = None,
     width: Annotated[int | None, typer.Option(help="Feature maps at 64 px.", min=4)] = None,
+    generator_lr: Annotated[
+        float | None, typer.Option(help="Adam's step size; the preset's by default.")
+    ] = None,
+    discriminator_lr: Annotated[float | None, typer.Option(help="Likewise, of the discriminator.")] = None,
     diffaugment: Annotated[
         str | None, typer.Option(help="Comma-separated color, translation, cutout; or none.")
     ] = None,
@@ -65,7 +69,14 @@ def train_generator(
     from synthaug.generators.runs import Source, train_run
 
     out = Output(as_json)
-    chosen: dict[str, Any] = {"steps": steps, "batch_size": batch_size, "width": width, "interval": interval}
+    chosen: dict[str, Any] = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "width": width,
+        "interval": interval,
+        "generator_lr": generator_lr,
+        "discriminator_lr": discriminator_lr,
+    }
     if diffaugment is not None:
         chosen["diffaugment"] = policy(diffaugment)
     chosen = {name: value for name, value in chosen.items() if value is not None}

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.training import ClassifierConfig, TrainedClassifier, train_classifier
 
 WEIGHTS_HINT = "--inception-weights FILE, or network access for the torch-fidelity download"
+# the last module before a feature layer, and the layer's name in torch-fidelity; the deepest first
+LAYERS = {"fc": "2048", "Mixed_6e": "768", "Conv2d_4a_3x3": "192", "Conv2d_2b_3x3": "64"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def inception_extractor(weights: Path | None = None, device: str = "cpu") -> Ext
         weights: a file of all or the first layers' weights; None takes torch-fidelity's cached download.
 
     Raises:
-        DataError: no weights there and no download possible.
+        DataError: no such file and no download possible, or a file of other weights.
     """
     network, layer = _inception(weights)
     network = network.to(device)
@@ -87,39 +90,51 @@ def _inception(weights: Path | None) -> tuple[torch.nn.Module, str]:
     """The network that gives (features, logits if it has them), and the name of its feature layer."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    if weights is None:
-        try:
-            layers = ["2048", "logits_unbiased"]
-            return FeatureExtractorInceptionV3("inception-v3-compat", layers, verbose=False), "2048"
-        except Exception as error:  # whatever the download says
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise DataError(f"no Inception weights ({reason}): give {WEIGHTS_HINT}") from None
-
     class PartialInception(FeatureExtractorInceptionV3):  # type: ignore[misc]
-        def load_state_dict(self, state: dict[str, Tensor], *_: object) -> object:
+        """Inception whose last layers may be missing."""
+
+        def load_state_dict(self, state: dict[str, Tensor], *_: object) -> Any:
             return super().load_state_dict(state, strict=False)
 
-    try:
-        state = torch.load(weights, weights_only=True)
-    except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(
-            f"{weights}: expected Inception weights, found {reason}: give {WEIGHTS_HINT}"
-        ) from None
-    deepest = {"fc": "2048", "Mixed_6e": "768", "Conv2d_4a_3x3": "192", "Conv2d_2b_3x3": "64"}
+    state = _inception_weights(weights)
     held = {key.split(".")[0] for key in state}
-    layer = next((layer for module, layer in deepest.items() if module in held), None)
+    layer = next((layer for module, layer in LAYERS.items() if module in held), None)
     if layer is None:
-        raise DataError(
-            f"{weights}: found {', '.join(sorted(held))}, expected torch-fidelity's Inception layers"
-        )
+        found = ", ".join(sorted(held)[:5])
+        raise DataError(f"{weights}: expected Inception weights, found {found} ...: give {WEIGHTS_HINT}")
     nothing = io.BytesIO()  # the parent's constructor wants to unpickle a file: give it an empty one
     torch.save({}, nothing)
     nothing.seek(0)
     layers = [layer, "logits_unbiased"] if layer == "2048" else [layer]
     network = PartialInception("inception-v3-compat", layers, feature_extractor_weights_path=nothing)
-    network.load_state_dict(state)
+    modules = [name for name, _ in network.named_children()]
+    deepest = max(modules.index(module) for module in LAYERS if LAYERS[module] == layer)
+    try:
+        missing = network.load_state_dict(state).missing_keys
+    except RuntimeError:  # another Inception's shapes: torchvision's, say
+        missing = [f"{modules[deepest]}.weight"]
+    needed = [key for key in missing if modules.index(key.split(".")[0]) <= deepest]
+    if needed:
+        raise DataError(f"{weights}: no weights of {needed[0]} that fit: give {WEIGHTS_HINT}")
     return network, layer
+
+
+def _inception_weights(weights: Path | None) -> dict[str, Tensor]:
+    """Of a file, or of torch-fidelity's download; nothing but tensors is ever unpickled."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    try:
+        if weights is None:
+            state = torch.hub.load_state_dict_from_url(
+                URL_INCEPTION_V3, map_location="cpu", progress=False, weights_only=True
+            )
+        else:
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+        return {str(key): tensor for key, tensor in state.items()}
+    except Exception as error:  # whatever the network or the unpickler says
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        place = weights or URL_INCEPTION_V3
+        raise DataError(f"{place}: expected Inception weights, found {reason}: give {WEIGHTS_HINT}") from None
 
 
 def extractors_for(

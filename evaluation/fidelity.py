@@ -5,6 +5,7 @@ images of the validation split, are both scored against it with the same n. A sy
 floor is, for this metric, as good as new real images. Numbers of other n do not compare.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +22,10 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.evaluation.features import Extractor, Features
 
+log = logging.getLogger("synthaug")
+
 LARGEST = 5000  # images per set; more would only cost time
+SMALLEST = 10  # images per set; fewer say nothing
 NEIGHBOURS = 3  # k of precision and recall, as in the paper
 
 
@@ -30,16 +34,14 @@ class Metric:
     """A number from features, real first.
 
     Attributes:
-        score: (real, synthetic) -> value; both sets have at least `minimum` rows.
+        score: (real, synthetic) -> value; both sets have at least `SMALLEST` rows.
         higher_is_better: the direction of "good".
-        minimum: fewest images per set for a value at all.
         wants_dimensions: whether n should exceed the number of feature dimensions.
         needs_logits: whether the extractor must give class logits.
     """
 
     score: Callable[[Features, Features], float]
     higher_is_better: bool
-    minimum: int
     wants_dimensions: bool = False
     needs_logits: bool = False
 
@@ -65,9 +67,7 @@ def inception_score(real: Features, synthetic: Features) -> float:
 
 
 def _precision_recall(real: Features, synthetic: Features) -> dict[str, float]:
-    pair = [
-        torch.from_numpy(f.vectors) for f in (synthetic, real)
-    ]  # torch-fidelity wants the generated first
+    pair = [torch.from_numpy(f.vectors) for f in (synthetic, real)]  # torch-fidelity: the generated first
     found: dict[str, float] = prc_features_to_metric(*pair, prc_neighborhood=NEIGHBOURS, verbose=False)
     return found
 
@@ -83,11 +83,11 @@ def recall(real: Features, synthetic: Features) -> float:
 
 
 METRICS = {
-    "FID": Metric(fid, False, 2, wants_dimensions=True),
-    "KID": Metric(kid, False, 10),
-    "IS": Metric(inception_score, True, 2, needs_logits=True),
-    "precision": Metric(precision, True, NEIGHBOURS + 2),
-    "recall": Metric(recall, True, NEIGHBOURS + 2),
+    "FID": Metric(fid, False, wants_dimensions=True),
+    "KID": Metric(kid, False),
+    "IS": Metric(inception_score, True, needs_logits=True),
+    "precision": Metric(precision, True),
+    "recall": Metric(recall, True),
 }
 
 
@@ -126,14 +126,15 @@ class FidelityScore:
 def evaluate_fidelity(
     real: Splits, synthetic: LabeledImages, extractors: Sequence[Extractor], seed: int = 0
 ) -> list[FidelityScore]:
-    """Every metric, overall and per class, with its floor.
+    """Every metric, overall and per class, with its floor; a class of too few images is left out.
 
     Raises:
-        DataError: the synthetic set is empty or shares no class name with the real one.
+        DataError: fewer than ten images, or no class name that the real set has.
     """
     pool = match_classes(synthetic, real.class_names)
-    if not len(pool):
-        raise DataError("no synthetic image to evaluate: expected at least one of a class the real set has")
+    if min(len(pool), len(real.val)) < SMALLEST:
+        found = f"{len(pool)} synthetic images, {len(real.val)} held-out real ones"
+        raise DataError(f"{found}: expected at least {SMALLEST} of each to score fidelity")
     shuffled = np.random.default_rng(seed)
     sets = {
         "reference": _at_most(real.train, LARGEST, shuffled),
@@ -148,11 +149,14 @@ def evaluate_fidelity(
             parts[name] = {key: np.flatnonzero(images.labels == label) for key, images in sets.items()}
         for part, rows in parts.items():
             n = min(len(rows["floor"]), len(rows["synthetic"]))
-            if n >= max(metric.minimum for metric in METRICS.values()):
-                reference = _rows(features["reference"], rows["reference"])
-                floor = _rows(features["floor"], rows["floor"][:n])
-                made = _rows(features["synthetic"], rows["synthetic"][:n])
-                scores += _score_part(extractor, part, reference, floor, made)
+            fewest = min(len(numbers) for numbers in rows.values())
+            if fewest < SMALLEST:
+                log.warning("fidelity of %s left out: %d images, expected %d or more", part, fewest, SMALLEST)
+                continue
+            reference = _rows(features["reference"], rows["reference"])
+            floor = _rows(features["floor"], rows["floor"][:n])
+            made = _rows(features["synthetic"], rows["synthetic"][:n])
+            scores += _score_part(extractor, part, reference, floor, made)
     return scores
 
 

@@ -5,7 +5,6 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
@@ -14,10 +13,10 @@ from sklearn.metrics import roc_curve
 
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pictures import image_grid
-from synthaug.evaluation.gain import Cell, Gain, cells_of
+from synthaug.evaluation.arms import Cell, arm_names, cells_of, share_of_labels
+from synthaug.evaluation.gain import Gain
 from synthaug.evaluation.statistics import Labels, Probabilities
 
-matplotlib.use("Agg")
 COLOURS = [f"C{k}" for k in range(10)]
 CURVE_POINTS = np.linspace(0, 1, 101)
 
@@ -34,7 +33,7 @@ def _drawn(figure: Figure) -> str:
 
 
 def sample_rows(images: LabeledImages, label: int, columns: int = 10, seed: int = 0) -> str:
-    """Two rows of images of one class, drawn at random, not chosen."""
+    """Two rows of images of one class, drawn at random, not chosen; empty text where there are none."""
     rows = np.flatnonzero(images.labels == label)
     rows = np.random.default_rng(seed).permutation(rows)[: 2 * columns]
     if not len(rows):
@@ -57,7 +56,7 @@ def gain_intervals(gains: Sequence[Gain]) -> str:
             axes.plot([estimate.low, estimate.high], [row, row], color=colour[gain.verdict], linewidth=2.5)
         axes.plot(estimate.value, row, "o", color=colour[gain.verdict])
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(gains)), [f"{gain.fraction:g} labels · {gain.arm}" for gain in gains])
+    axes.set_yticks(range(len(gains)), [f"{share_of_labels(gain.fraction)} · {gain.arm}" for gain in gains])
     axes.set_ylim(len(gains) - 0.5, -0.5)
     axes.set_xlabel("AUROC gain over the best classical arm")
     axes.spines[["top", "right"]].set_visible(False)
@@ -68,7 +67,7 @@ def roc_curves(cells: list[Cell], test: LabeledImages, fraction: float) -> str:
     """Mean ROC of every arm over seeds, with a band from lowest to highest; macro beyond two classes."""
     figure = Figure(figsize=(4.5, 4))
     axes = figure.subplots()
-    for number, name in enumerate(dict.fromkeys(cell.arm.name for cell in cells)):
+    for number, name in enumerate(arm_names(cells, fraction)):
         curves = np.array([_roc(test.labels, cell.test) for cell in cells_of(cells, fraction, name)])
         colour = COLOURS[number % len(COLOURS)]
         axes.plot(CURVE_POINTS, curves.mean(axis=0), color=colour, label=name)
@@ -94,7 +93,7 @@ def validation_curves(cells: list[Cell], fraction: float) -> str:
     """Validation AUROC of every arm while it trains, mean over seeds."""
     figure = Figure(figsize=(4.5, 4))
     axes = figure.subplots()
-    for name in dict.fromkeys(cell.arm.name for cell in cells):
+    for name in arm_names(cells, fraction):
         histories = [cell.history for cell in cells_of(cells, fraction, name)]
         steps = [look["step"] for look in histories[0]]
         axes.plot(steps, np.mean([[look["val_auroc"] for look in h] for h in histories], axis=0), label=name)

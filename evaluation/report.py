@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from synthaug.augment.atomic import replacing
+from synthaug.augment.blend import match_classes
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.evaluation import figures
+from synthaug.evaluation.arms import Cell, cells_of, share_of_labels
+from synthaug.evaluation.classification import classifier_scores
 from synthaug.evaluation.fidelity import FidelityScore
-from synthaug.evaluation.gain import Experiment, arm_table
+from synthaug.evaluation.gain import Experiment, Gain
 
 PACKAGES = (
     "synthaug",
@@ -22,6 +27,7 @@ PACKAGES = (
     "torchvision",
     "lightning-fabric",
     "monai",
+    "timm",
     "torch-fidelity",
     "scikit-learn",
     "numpy",
@@ -52,8 +58,8 @@ class Report:
         return {
             "verdict": self.experiment.verdict,
             "sentence": self.experiment.sentence,
-            "gains": [asdict(gain) for gain in self.experiment.gains],
-            "arms": arm_table(self.experiment, self.splits.test),
+            "gains": [_gain(gain) for gain in self.experiment.gains],
+            "arms": arm_table(self.experiment.cells, self.splits.test),
             "fidelity": [score.as_dict() for score in self.fidelity],
             "data": {
                 "name": self.splits.name,
@@ -79,24 +85,21 @@ class Report:
         """Write report.json and report.html into `folder`; the path of the page."""
         facts = self.as_dict()
         with replacing(folder / "report.json") as fresh:
-            fresh.write_text(json.dumps(facts, indent=1, default=str))
+            fresh.write_text(json.dumps(facts, indent=1, default=str, allow_nan=False), encoding="utf-8")
         with replacing(folder / "report.html") as fresh:
-            fresh.write_text(self._page(facts))
+            fresh.write_text(self._page(facts), encoding="utf-8")
         return folder / "report.html"
 
     def _page(self, facts: dict[str, Any]) -> str:
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-        template = environment.from_string(TEMPLATE.read_text())
+        environment.filters["share_of_labels"] = share_of_labels
+        template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
         cells = self.experiment.cells
         fractions = list(dict.fromkeys(cell.fraction for cell in cells))
+        synthetic = match_classes(self.synthetic, self.splits.class_names)
         grids = [
-            (
-                name,
-                figures.sample_rows(self.splits.train, label),
-                figures.sample_rows(self.synthetic, self.synthetic.class_names.index(name)),
-            )
+            (name, figures.sample_rows(self.splits.train, label), figures.sample_rows(synthetic, label))
             for label, name in enumerate(self.splits.class_names)
-            if name in self.synthetic.class_names
         ]
         return template.render(
             facts=facts,
@@ -105,8 +108,64 @@ class Report:
             validation=[(f, figures.validation_curves(cells, f)) for f in fractions],
             generator=figures.generator_curves(self.generator_log) if self.generator_log else "",
             grids=grids,
+            fidelity=fidelity_tables(self.fidelity),
             config=json.dumps(facts["config"], indent=1, default=str),
         )
+
+
+def fidelity_tables(scores: Sequence[FidelityScore]) -> list[dict[str, Any]]:
+    """One table per extractor: a row per part, and in it the score of each metric (None where it has none).
+
+    Returns:
+        dicts of protocol, dimensions, metrics (names with the arrow of the better direction), rows of
+        (part, n, n_reference, scores) and notes.
+    """
+    tables = []
+    for protocol in dict.fromkeys(score.extractor for score in scores):
+        ours = [score for score in scores if score.extractor == protocol]
+        by_place = {(score.part, score.metric): score for score in ours}
+        metrics = {score.metric: "↑" if score.higher_is_better else "↓" for score in ours}
+        sizes = {score.part: (score.n, score.n_reference) for score in ours}
+        tables.append(
+            {
+                "protocol": protocol,
+                "dimensions": ours[0].dimensions,
+                "metrics": [f"{metric} {arrow}" for metric, arrow in metrics.items()],
+                "rows": [
+                    (part, *n, [by_place.get((part, metric)) for metric in metrics])
+                    for part, n in sizes.items()
+                ],
+                "notes": [f"{score.metric}, {score.part}: {score.note}" for score in ours if score.note],
+            }
+        )
+    return tables
+
+
+def _gain(gain: Gain) -> dict[str, Any]:
+    """For JSON, which has no infinity: an interval without bounds has null ones."""
+    interval = {key: x if math.isfinite(x) else None for key, x in asdict(gain.auroc).items()}
+    return asdict(gain) | {"auroc": interval, "verdict": gain.verdict}
+
+
+def arm_table(cells: list[Cell], test: LabeledImages) -> list[dict[str, Any]]:
+    """Mean test scores of every arm over seeds; thresholds tuned on validation images."""
+    rows = []
+    for fraction, name in dict.fromkeys((cell.fraction, cell.arm.name) for cell in cells):
+        arm = cells_of(cells, fraction, name)
+        found = [classifier_scores(test.labels, cell.test, cell.threshold) for cell in arm]
+        areas = [scores["AUROC"] for scores in found]
+        rows.append(
+            {
+                "fraction": fraction,
+                "arm": name,
+                "seeds": len(arm),
+                "validation AUROC": float(np.mean([cell.val_auroc for cell in arm])),
+                **{score: float(np.mean([scores[score] for scores in found])) for score in found[0]},
+                "AUROC SD": float(np.std(areas, ddof=1)) if len(arm) > 1 else None,
+                "images": arm[0].counts,
+            }
+        )
+    return rows
 
 
 def versions() -> dict[str, str]:

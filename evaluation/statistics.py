@@ -1,17 +1,19 @@
 """Intervals: what a number would be on other patients, and what a gain would be on other trainings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from synthaug.augment.errors import UsageError
+from synthaug.augment.errors import DataError
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
-Score = Callable[[Labels, Probabilities], float]
+# (labels (N,), what a classifier said of each image: probabilities (N, K) or classes (N,)) -> value
+Score = Callable[[Labels, npt.NDArray[Any]], float]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Estimate:
 
 def resample_groups(
     labels: Labels, groups: npt.NDArray[np.generic] | None, rounds: int, seed: int
-) -> list[npt.NDArray[np.int64]]:
+) -> Iterator[npt.NDArray[np.int64]]:
     """Bootstrap samples of the test rows, (rows drawn,) each: whole groups, every class present.
 
     Args:
@@ -37,30 +39,36 @@ def resample_groups(
             class; with groups, samples that lost a class are drawn again.
 
     Raises:
-        UsageError: a class is carried by so few groups that no draw holds every class.
+        DataError: a class is carried by so few groups that most draws lack it.
     """
     rng = np.random.default_rng(seed)
     if groups is None:
         members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        return [np.concatenate([rng.choice(rows, len(rows)) for rows in members]) for _ in range(rounds)]
-    _, numbers = np.unique(groups, return_inverse=True)
-    order = np.argsort(numbers, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(numbers))[:-1])
+        for _ in range(rounds):
+            yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
+        return
+    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    by_group = np.argsort(numbers, kind="stable")  # the rows, group after group
+    starts = np.cumsum(sizes) - sizes
     classes = len(np.unique(labels))
-    samples: list[npt.NDArray[np.int64]] = []
+    found = 0
     for _ in range(20 * rounds):
-        rows = np.concatenate([rows_of[g] for g in rng.integers(len(rows_of), size=len(rows_of))])
+        drawn = rng.integers(len(sizes), size=len(sizes))
+        lengths = sizes[drawn]
+        shift = np.repeat(starts[drawn] - (np.cumsum(lengths) - lengths), lengths)
+        rows = by_group[np.arange(len(shift)) + shift]
         if len(np.unique(labels[rows])) == classes:
-            samples.append(rows)
-        if len(samples) == rounds:
-            return samples
-    raise UsageError("too few patients per class for a bootstrap by patient: add test images")
+            yield rows
+            found += 1
+        if found == rounds:
+            return
+    raise DataError("too few patients per class for a bootstrap by patient: add test images")
 
 
 def bootstrap(
     score: Score,
     labels: Labels,
-    probabilities: Probabilities,
+    answers: npt.NDArray[Any],
     groups: npt.NDArray[np.generic] | None = None,
     *,
     rounds: int = 1000,
@@ -69,9 +77,9 @@ def bootstrap(
 ) -> Estimate:
     """Percentile bootstrap over test images (or patients) of one classifier's score (Efron 1979)."""
     samples = resample_groups(labels, groups, rounds, seed)
-    values = [score(labels[rows], probabilities[rows]) for rows in samples]
+    values = [score(labels[rows], answers[rows]) for rows in samples]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(score(labels, probabilities), float(low), float(high), level)
+    return Estimate(score(labels, answers), float(low), float(high), level)
 
 
 def paired_gain(
@@ -100,24 +108,21 @@ def paired_gain(
     Returns:
         The estimate; its interval is infinite with a single training, which cannot show its own spread.
     """
-    n = len(arm)
-    differences = np.array([score(labels, a) - score(labels, b) for a, b in zip(arm, reference, strict=True)])
+    pairs = list(zip(arm, reference, strict=True))
+    differences = [score(labels, a) - score(labels, b) for a, b in pairs]
+    mean = float(np.mean(differences))
+    n = len(pairs)
     if n < 2:
-        return Estimate(float(differences.mean()), -np.inf, np.inf, level)
-    resampled = []
-    for rows in resample_groups(labels, groups, rounds, seed):
-        pairs = zip(arm, reference, strict=True)
-        resampled.append(
-            np.mean([score(labels[rows], a[rows]) - score(labels[rows], b[rows]) for a, b in pairs])
-        )
-    over_trainings = float(differences.var(ddof=1)) / n
+        return Estimate(mean, -np.inf, np.inf, level)
+    resampled = [
+        np.mean([score(labels[rows], a[rows]) - score(labels[rows], b[rows]) for a, b in pairs])
+        for rows in resample_groups(labels, groups, rounds, seed)
+    ]
+    over_trainings = float(np.var(differences, ddof=1)) / n
     over_patients = float(np.var(resampled, ddof=1))
     variance = over_trainings + over_patients
     if variance == 0:
-        return Estimate(
-            float(differences.mean()), float(differences.mean()), float(differences.mean()), level
-        )
+        return Estimate(mean, mean, mean, level)
     freedom = variance**2 / (over_trainings**2 / (n - 1) + over_patients**2 / (rounds - 1))
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * variance**0.5
-    mean = float(differences.mean())
     return Estimate(mean, mean - half, mean + half, level)

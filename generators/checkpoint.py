@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from synthaug.augment.atomic import replacing
@@ -34,9 +34,9 @@ class GeneratorCard:
         data: the data set and split that it was trained on, in words.
         licence: of the images it was trained on.
         config: the training's configuration.
-        training_images: fingerprints (uint64, sorted) of every image the training saw, at the generator's
-            size: whoever tests a classifier can see whether a test image was among them.
-        sha256: of the file.
+        training_images: `canonical_fingerprints` (uint64, sorted) of every image the training saw: whoever
+            tests a classifier can see whether a test image was among them. `save_generator` computes them.
+        sha256: of the file, known once it is read.
     """
 
     class_names: tuple[str, ...]
@@ -51,7 +51,14 @@ class GeneratorCard:
 def save_generator(
     path: Path, generator: ConditionalGenerator, images: LabeledImages, card: GeneratorCard
 ) -> str:
-    """Write card and weights (in half precision, below what 8-bit images show); the file's SHA-256."""
+    """Write a generator with its card; weights in half precision, which moves a few pixels by one grey level.
+
+    Args:
+        images: what it was trained on; their fingerprints go into the file, the images do not.
+
+    Returns:
+        The file's SHA-256.
+    """
     tensors = {
         name: (t.half() if t.is_floating_point() else t).contiguous().cpu()
         for name, t in generator.state_dict().items()
@@ -59,9 +66,20 @@ def save_generator(
     seen = np.unique(canonical_fingerprints(images))
     tensors["training_images"] = torch.from_numpy(seen.view(np.int64))
     facts = {key: value for key, value in asdict(card).items() if key not in ("training_images", "sha256")}
+    content = save(tensors, metadata={"format": FORMAT, "card": json.dumps(facts)})
     with replacing(path) as fresh:
-        save_file(tensors, fresh, metadata={"format": FORMAT, "card": json.dumps(facts)})
+        fresh.write_bytes(_with_sorted_metadata(content))
     return file_sha256(path)
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """The same safetensors file with its metadata, which come in random order, sorted: equal SHA-256s."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors start aligned
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
@@ -80,13 +98,17 @@ def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
         ) from None
     if metadata.get("format") != FORMAT:
         raise DataError(f"{path}: found format {metadata.get('format')!r}, expected {FORMAT!r}")
-    facts = json.loads(metadata["card"])
-    seen = tensors.pop("training_images").numpy().view(np.uint64)
-    card = GeneratorCard(
-        class_names=tuple(facts.pop("class_names")), **facts, training_images=seen, sha256=file_sha256(path)
-    )
-    generator = ConditionalGenerator(**card.size)
-    generator.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
+    try:
+        facts = json.loads(metadata["card"])
+        facts["class_names"] = tuple(facts["class_names"])
+        facts["training_images"] = tensors.pop("training_images").numpy().view(np.uint64)
+        card = GeneratorCard(**facts, sha256=file_sha256(path))
+        generator = ConditionalGenerator(**card.size)
+        generator.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: expected a whole {FORMAT} file, its card and weights do not fit: {_first_line(error)}"
+        ) from None
     return generator.eval().requires_grad_(False).to(memory_format=torch.channels_last), card
 
 
@@ -120,8 +142,9 @@ def load_training(path: Path, training: "GANTraining") -> None:
         for prefix, module in _modules(training).items():
             module.load_state_dict(_under(tensors, prefix))
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: expected a checkpoint of this configuration to resume: {reason}") from None
+        raise DataError(
+            f"{path}: expected a checkpoint of this configuration to resume: {_first_line(error)}"
+        ) from None
     for prefix, optimizer in _optimizers(training).items():
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under(tensors, prefix).items():
@@ -141,6 +164,10 @@ def _modules(training: "GANTraining") -> dict[str, nn.Module]:
 
 def _optimizers(training: "GANTraining") -> dict[str, torch.optim.Optimizer]:
     return {"g_optimizer": training.g_optimizer, "d_optimizer": training.d_optimizer}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(":")
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

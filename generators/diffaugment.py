@@ -48,13 +48,14 @@ def translation(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def cutout(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Grey out one square of half the side, its centre anywhere."""
+    """Grey out (to zero) one square of half the side, its centre anywhere, so that it may hang over."""
     n, _, height, width = images.shape
     centre_y = torch.randint(0, height + 1, (n, 1, 1), generator=rng)
     centre_x = torch.randint(0, width + 1, (n, 1, 1), generator=rng)
-    inside_y = (torch.arange(height).view(1, height, 1) - centre_y).abs() < height // 4
-    inside_x = (torch.arange(width).view(1, 1, width) - centre_x).abs() < width // 4
-    keep = ~(inside_y & inside_x).unsqueeze(1)
+    below = torch.arange(height).view(1, height, 1) - (centre_y - height // 4)  # rows below the upper edge
+    right = torch.arange(width).view(1, 1, width) - (centre_x - width // 4)
+    inside = (below >= 0) & (below < height // 2) & (right >= 0) & (right < width // 2)
+    keep = ~inside.unsqueeze(1)  # (N, 1, H, W)
     return images * keep.to(images.device, images.dtype)
 
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from synthaug.augment.errors import UsageError
+
 Critic = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> logits (N,)
 
 
@@ -62,3 +64,14 @@ OBJECTIVES = {
     ),
     "hinge": Objective(hinge_discriminator, wasserstein_generator, None, True, 1, (0.0, 0.9)),
 }
+
+
+def objective(name: str) -> Objective:
+    """The objective called `name`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in OBJECTIVES:
+        raise UsageError(f"no objective {name!r}: expected one of {', '.join(OBJECTIVES)}")
+    return OBJECTIVES[name]

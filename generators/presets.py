@@ -10,7 +10,7 @@ class GANConfig:
     """Everything that a training depends on besides the images and the random seed's stream.
 
     Attributes:
-        objective: a name in `objectives.OBJECTIVES`.
+        objective: a name in `objectives.OBJECTIVES`, looked up when the training starts.
         steps: updates of the generator.
         batch_size: images per update, the same number of every class (up to rounding).
         latent_dim: numbers in a latent.
@@ -20,7 +20,10 @@ class GANConfig:
         ema_halflife: images after which a weight's share in the averaged generator has halved.
         diffaugment: steps of `diffaugment.AUGMENTATIONS`; empty turns it off.
         interval: steps between a checkpoint, a log line and a sample grid.
-        seed: every random number of step t comes from (seed, t).
+        seed: every random number of step t comes from (seed, t); below 2³².
+
+    Raises:
+        UsageError: a number out of its range.
     """
 
     objective: str = "hinge"
@@ -34,6 +37,13 @@ class GANConfig:
     diffaugment: tuple[str, ...] = field(default=())
     interval: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if name not in ("objective", "diffaugment", "seed") and not value > 0:
+                raise UsageError(f"{name} {value}: expected more than 0")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed {self.seed}: expected 0 to {2**32 - 1}")
 
 
 @dataclass(frozen=True)

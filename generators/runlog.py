@@ -15,16 +15,16 @@ class RunLog:
 
     Args:
         run: the run's folder.
-        first_step: steps already done; log lines after it (from a run that went on and was lost) are dropped.
+        first_step: steps already done; log lines after it (of steps that were lost) are dropped.
     """
 
     def __init__(self, run: Path, first_step: int = 0):
         self.run = run
         run.mkdir(parents=True, exist_ok=True)
         path = run / "log.jsonl"
-        lines = path.read_text().splitlines() if path.exists() and first_step else []
-        kept = [line for line in lines if json.loads(line)["step"] <= first_step]
-        path.write_text("".join(f"{line}\n" for line in kept))
+        lines = path.read_text().splitlines(keepends=True) if path.exists() and first_step else []
+        whole = [line for line in lines if line.endswith("\n")]  # a killed run may leave half a line
+        path.write_text("".join(line for line in whole if json.loads(line)["step"] <= first_step))
         self.lines = path.open("a")
         self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
 

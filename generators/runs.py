@@ -10,7 +10,7 @@ import tomli_w
 from lightning_fabric import Fabric
 
 from synthaug.augment.atomic import replacing
-from synthaug.augment.errors import UsageError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
 from synthaug.generators.presets import GANConfig
@@ -39,13 +39,13 @@ def train_run(
     """Train into `run` and write `generator.safetensors`, also when the training was stopped early.
 
     Raises:
-        UsageError: `resume` with another configuration than the run was started with.
-        DataError: see `train_generator`.
+        UsageError: `resume` with another configuration or other images than the run was started with.
+        DataError: see `train_generator`; or `config.toml` is not what this function wrote.
     """
-    facts = _as_toml(config, source, fabric)
+    facts = _as_toml(config, source, images, fabric)
     path = run / "config.toml"
     if resume and path.exists():
-        _same_but_longer(tomllib.loads(path.read_text()), facts, path)
+        _same_but_longer(path, facts)
     with replacing(path) as fresh:
         fresh.write_text(tomli_w.dumps(facts))
     training = train_generator(images, config, run, fabric=fabric, resume=resume, minutes=minutes)
@@ -93,6 +93,8 @@ def collect_for(
 ) -> LabeledImages:
     """wanted[label] images for a data set's labels, which the generator knows by name.
 
+    The images carry the generator's own labels and class names; `blend` matches them by name.
+
     Raises:
         UsageError: the generator has no class of a name that is wanted.
     """
@@ -103,18 +105,28 @@ def collect_for(
     return collect(synthesizer, plan, seed)
 
 
-def _as_toml(config: GANConfig, source: Source, fabric: Fabric) -> dict[str, Any]:
-    precision = str(fabric.strategy.precision.precision)
-    return {"generator": asdict(config), "source": asdict(source), "precision": precision}
+def _as_toml(config: GANConfig, source: Source, images: LabeledImages, fabric: Fabric) -> dict[str, Any]:
+    generator = asdict(config) | {"diffaugment": list(config.diffaugment)}  # TOML has lists, no tuples
+    return {
+        "generator": generator,
+        "source": asdict(source) | {"images_sha256": images.digest()},
+        "precision": str(fabric.strategy.precision.precision),
+    }
 
 
-def _same_but_longer(stored: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
-    before, now = (facts["generator"] | {"steps": 0} for facts in (stored, asked))
-    changed = [key for key in now if _plain(before.get(key)) != _plain(now[key])]
-    changed += ["precision"] if stored["precision"] != asked["precision"] else []
+def _same_but_longer(path: Path, asked: dict[str, Any]) -> None:
+    """Refuse to resume with anything changed but `steps`."""
+    try:
+        stored = _flat(tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected the configuration of a run, found {error}") from None
+    changed = [key for key, value in _flat(asked).items() if key != "steps" and stored.get(key) != value]
     if changed:
         raise UsageError(f"--resume: {', '.join(changed)} differ from {path}: resume with the same options")
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _flat(facts: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in facts.items():
+        flat |= value if isinstance(value, dict) else {key: value}
+    return flat

@@ -1,6 +1,6 @@
 """Images from a trained generator. Image i of class c depends on (generator, c, seed, i) and nothing else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,7 @@ class Synthesizer:
         return names.index(class_name.lower())
 
     def images(self, label: int, start: int, stop: int, seed: int = 0) -> LabeledImages:
-        """Images `start` to `stop` of one class, with their provenance."""
+        """Images `start` to `stop` (exclusive) of one class, at least one, with their provenance."""
         blocks = range(start // BLOCK, -(-stop // BLOCK))
         pixels = np.concatenate([self._block(label, block, seed) for block in blocks])
         offset = blocks.start * BLOCK
@@ -112,6 +112,24 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
+def shipped_for(class_names: Sequence[str]) -> str:
+    """The shipped generator that makes all these classes, the chest radiographs' where none are named.
+
+    Raises:
+        UsageError: no shipped generator does.
+    """
+    wanted = {name.lower() for name in class_names}
+    makes = {name: load_generator(path)[1].class_names for name, path in shipped().items()}
+    for name, classes in makes.items():
+        if wanted <= {known.lower() for known in classes}:
+            return name
+    raise UsageError(
+        f"no shipped generator makes {', '.join(class_names)} (there is "
+        + "; ".join(f"{name}: {', '.join(classes)}" for name, classes in makes.items())
+        + "): train one with synthaug train-generator and name it by --generator"
+    )
+
+
 def find_generator(source: str | Path) -> Path:
     """The generator file behind a shipped name, a run folder or a path.
 
@@ -125,7 +143,5 @@ def find_generator(source: str | Path) -> Path:
         return path / "generator.safetensors"
     if path.is_file():
         return path
-    names = ", ".join(shipped())
-    raise DataError(
-        f"no generator {str(source)!r}: expected one of {names}, a run folder or a .safetensors file"
-    )
+    expected = ", ".join([*shipped(), "a run folder or a .safetensors file"])
+    raise DataError(f"no generator {str(source)!r}: expected {expected}")

@@ -21,10 +21,55 @@ from synthaug.augment.transforms import to_unit_range
 from synthaug.generators.architectures.resnet import ConditionalGenerator, ProjectionDiscriminator
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.diffaugment import diffaugment
-from synthaug.generators.objectives import OBJECTIVES
+from synthaug.generators.objectives import objective
 from synthaug.generators.presets import GANConfig
 from synthaug.generators.runlog import RunLog
 from synthaug.generators.value_range import to_uint8
+
+
+def train_generator(
+    images: LabeledImages,
+    config: GANConfig,
+    run: Path,
+    *,
+    fabric: Fabric,
+    resume: bool = False,
+    minutes: float | None = None,
+    grid_columns: int = 8,
+) -> "GANTraining":
+    """Train until `config.steps` updates (or `minutes`) are done, or SIGINT/SIGTERM asks to stop.
+
+    Writes into `run`: log.jsonl, TensorBoard events, samples/*.png, checkpoints/last.safetensors (everything
+    that `resume` needs). Stopped early, `steps_done` is below `config.steps`.
+
+    Args:
+        images: labelled training images of any imbalance: every batch holds the classes in equal parts.
+        resume: go on from the checkpoint in `run`, to the weights of a training that was never interrupted.
+        grid_columns: images of each class in a sample grid.
+
+    Raises:
+        DataError: a class without images, sides not divisible by 4, or `resume` without a whole checkpoint.
+        UsageError: an objective that there is not.
+    """
+    training = GANTraining(images, config, fabric)
+    checkpoint = run / "checkpoints" / "last.safetensors"
+    if resume:
+        load_training(checkpoint, training)
+    log = RunLog(run, first_step=training.steps_done)
+    deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    bar = progress_bar("generator", config.steps, done=training.steps_done, per_step=config.batch_size)
+    with bar as advance, _stop_requested() as stop, log:
+        started, first = time.monotonic(), training.steps_done
+        while training.steps_done < config.steps and not stop and time.monotonic() < deadline:
+            losses = training.step()
+            advance(1)
+            if training.steps_done % config.interval == 0 or training.steps_done == config.steps:
+                speed = (training.steps_done - first) * config.batch_size / (time.monotonic() - started)
+                log.scalars(training.steps_done, losses | {"images_per_second": speed})
+                log.grid(training.steps_done, training.sample_grid(grid_columns), grid_columns)
+                save_training(checkpoint, training)
+        save_training(checkpoint, training)
+    return training
 
 
 class GANTraining:
@@ -45,7 +90,7 @@ class GANTraining:
             if not len(rows):
                 raise DataError(f"class {name!r} has no training image: expected at least one of every class")
         self.images, self.config, self.fabric = images, config, fabric
-        self.objective = OBJECTIVES[config.objective]
+        self.objective = objective(config.objective)
         size = {"num_classes": len(images.class_names), "image_size": height, "channels": channels}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -147,42 +192,3 @@ def _stop_requested() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def train_generator(
-    images: LabeledImages,
-    config: GANConfig,
-    run: Path,
-    *,
-    fabric: Fabric,
-    resume: bool = False,
-    minutes: float | None = None,
-    max_sides: int = 8,
-) -> GANTraining:
-    """Train until `config.steps` updates (or `minutes`) are done, or SIGINT/SIGTERM asks to stop.
-
-    Writes into `run`: log.jsonl, TensorBoard events, samples/*.png, checkpoints/last.safetensors (everything
-    that `resume` needs). Stopped early, `steps_done` is below `config.steps`.
-
-    Raises:
-        DataError: a class without images, sides not divisible by 4, or `resume` without a checkpoint.
-    """
-    training = GANTraining(images, config, fabric)
-    checkpoint = run / "checkpoints" / "last.safetensors"
-    if resume:
-        load_training(checkpoint, training)
-    log = RunLog(run, first_step=training.steps_done)
-    deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
-    bar = progress_bar("generator", config.steps, done=training.steps_done, per_step=config.batch_size)
-    with bar as advance, _stop_requested() as stop, log:
-        started, first = time.monotonic(), training.steps_done
-        while training.steps_done < config.steps and not stop and time.monotonic() < deadline:
-            losses = training.step()
-            advance(1)
-            if training.steps_done % config.interval == 0 or training.steps_done == config.steps:
-                speed = (training.steps_done - first) * config.batch_size / (time.monotonic() - started)
-                log.scalars(training.steps_done, losses | {"images_per_second": speed})
-                log.grid(training.steps_done, training.sample_grid(max_sides), max_sides)
-                save_training(checkpoint, training)
-        save_training(checkpoint, training)
-    return training

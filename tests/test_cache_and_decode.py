@@ -1,0 +1,177 @@
+"""Decoding files of all sizes and modes, and decoding them once only."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synthaug.augment.cache import cached_arrays
+from synthaug.augment.decode import decode_images
+from synthaug.augment.errors import DataError
+from synthaug.augment.folder import read_folder
+
+
+def saved(image: Image.Image, path: Path, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, **options)
+    return path
+
+
+def decoded(*paths, size=None, channels=None):
+    return decode_images(
+        [str(p) for p in paths], lambda name: io.BytesIO(Path(name).read_bytes()), size, channels
+    )
+
+
+def flat(value, size=(8, 8), mode="L"):
+    return Image.new(mode, size, value)
+
+
+GREY = np.arange(64, dtype=np.uint8).reshape(8, 8)
+
+
+class TestDecoding:
+    @pytest.mark.parametrize(
+        ("mode", "value", "expected"),
+        [
+            ("L", 100, (100, 100, 100)),
+            ("RGB", (10, 100, 200), (10, 100, 200)),
+            ("RGBA", (10, 100, 200, 128), (10, 100, 200)),
+            ("LA", (100, 128), (100, 100, 100)),
+            ("1", 1, (255, 255, 255)),
+            ("I;16", 65535, (255, 255, 255)),
+            ("I;16", 32768, (127, 127, 127)),
+            ("I;16", 90, (90, 90, 90)),  # eight bits in a file of sixteen
+            ("F", 0.5, (127, 127, 127)),
+            ("F", 200.0, (200, 200, 200)),
+        ],
+    )
+    def test_every_mode_becomes_8_bits(self, tmp_path, mode, value, expected):
+        path = saved(flat(value, mode=mode), tmp_path / ("x.tif" if mode == "F" else "x.png"))
+        assert decoded(path, channels=3)[0, :, 3, 3].tolist() == list(expected)
+
+    def test_a_palette_is_looked_up(self, tmp_path):
+        image = flat((10, 100, 200), mode="RGB").quantize(4)
+        assert decoded(saved(image, tmp_path / "x.png"))[0, :, 3, 3].tolist() == [10, 100, 200]
+
+    def test_images_of_one_square_size_keep_it_and_their_pixels(self, tmp_path):
+        paths = [saved(Image.fromarray(GREY + k), tmp_path / f"{k}.png") for k in (0, 1)]
+        assert (decoded(*paths)[:, 0] == np.stack([GREY, GREY + 1])).all()
+
+    def test_images_of_mixed_sizes_become_64_pixels(self, tmp_path):
+        paths = [saved(flat(k, (9 + k, 9)), tmp_path / f"{k}.png") for k in (0, 40)]
+        assert decoded(*paths).shape == (2, 1, 64, 64)
+
+    def test_a_long_image_is_cropped_to_its_central_square(self, tmp_path):
+        image = flat(0, (30, 10))
+        image.paste(200, (10, 0, 20, 10))
+        assert (decoded(saved(image, tmp_path / "x.png"), size=10) == 200).all()
+
+    def test_grey_stored_as_colour_is_grey_and_one_coloured_image_makes_all_colour(self, tmp_path):
+        grey = saved(flat((90, 94, 88), mode="RGB"), tmp_path / "grey.png")
+        assert decoded(grey)[0, :, 0, 0].tolist() == [94]
+        colour = saved(flat((90, 120, 88), mode="RGB"), tmp_path / "colour.png")
+        assert decoded(grey, colour)[:, :, 0, 0].tolist() == [[90, 94, 88], [90, 120, 88]]
+
+    def test_channels_are_as_asked_for(self, tmp_path):
+        path = saved(flat((90, 120, 88), mode="RGB"), tmp_path / "x.png")
+        assert decoded(path, channels=1)[0, :, 0, 0].tolist() == [120]
+        assert decoded(saved(flat(7), tmp_path / "y.png"), channels=3)[0, :, 0, 0].tolist() == [7, 7, 7]
+
+    def test_a_photograph_taken_sideways_is_turned_upright(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # turn by 90° clockwise to see it
+        path = saved(Image.fromarray(GREY), tmp_path / "x.png", exif=exif)
+        assert (decoded(path)[0, 0] == np.rot90(GREY, -1)).all()
+
+    def test_a_broken_file_is_named(self, tmp_path):
+        good, bad = (saved(Image.fromarray(GREY), tmp_path / f"{k}.jpg") for k in "ab")
+        bad.write_bytes(bad.read_bytes()[:-200])
+        with pytest.raises(
+            DataError, match=r"b\.jpg: expected a whole image, found .*: replace or remove it"
+        ):
+            decoded(good, bad, size=8)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNTHAUG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def counting(arrays):
+    def decode():
+        decode.calls += 1
+        return arrays
+
+    decode.calls = 0
+    return decode
+
+
+@pytest.mark.usefixtures("own_cache")
+class TestCache:
+    def test_decodes_once_and_maps_the_array_from_then_on(self, tmp_path):
+        (tmp_path / "x").write_text("content")
+        decode = counting({"pixels": GREY, "names": np.array(["a", "bcd"])})
+        for _ in range(3):
+            arrays = cached_arrays([tmp_path / "x"], "parameters", decode)
+            assert (arrays["pixels"] == GREY).all()
+            assert arrays["names"].tolist() == ["a", "bcd"]
+            assert isinstance(arrays["pixels"], np.memmap)
+        assert decode.calls == 1
+
+    def test_knows_content_that_was_touched_copied_or_moved(self, tmp_path):
+        decode = counting({"pixels": GREY})
+        (tmp_path / "x").write_text("content")
+        cached_arrays([tmp_path / "x"], None, decode)
+        os.utime(tmp_path / "x", (1, 1))
+        cached_arrays([tmp_path / "x"], None, decode)
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "x").rename(tmp_path / "elsewhere" / "x")
+        cached_arrays([tmp_path / "elsewhere" / "x"], None, decode)
+        assert decode.calls == 1
+
+    def test_decodes_again_where_content_names_or_parameters_changed(self, tmp_path):
+        decode = counting({"pixels": GREY})
+        path = tmp_path / "x"
+        path.write_text("content")
+        cached_arrays([path], None, decode)
+        path.write_text("CONTENT")
+        os.utime(path, (1, 1))
+        cached_arrays([path], None, decode)
+        cached_arrays([path], 64, decode)
+        cached_arrays([path.rename(tmp_path / "y")], None, decode)
+        assert decode.calls == 4
+
+    def test_keeps_nothing_of_a_decoding_that_failed(self, tmp_path, own_cache):
+        (tmp_path / "x").write_text("content")
+
+        def broken():
+            raise DataError("x: broken")
+
+        with pytest.raises(DataError):
+            cached_arrays([tmp_path / "x"], None, broken)
+        assert not [path for path in own_cache.rglob("*") if path.is_file() or path.name.startswith(".")]
+        assert (cached_arrays([tmp_path / "x"], None, lambda: {"a": GREY})["a"] == GREY).all()
+
+    def test_decodes_again_when_its_folder_was_emptied(self, tmp_path, own_cache):
+        (tmp_path / "x").write_text("content")
+        decode = counting({"pixels": GREY})
+        folder = Path(cached_arrays([tmp_path / "x"], None, decode)["pixels"].filename).parent
+        folder.rename(tmp_path / "gone")
+        cached_arrays([tmp_path / "x"], None, decode)
+        assert decode.calls == 2
+
+    def test_serves_a_folder_without_reading_its_files_again(self, tmp_path):
+        path = saved(flat(90), tmp_path / "in" / "a" / "0.png")
+        first = read_folder(tmp_path / "in").digest()
+        stat = path.stat()
+        path.write_bytes(b"x" * stat.st_size)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert read_folder(tmp_path / "in").digest() == first
+        os.utime(path)  # touched: now the content counts
+        with pytest.raises(DataError, match=r"0\.png: expected a whole image"):
+            read_folder(tmp_path / "in")

@@ -1,0 +1,39 @@
+"""Fingerprints: equal images are seen, and a generator that saw the test images is stopped."""
+
+import numpy as np
+import pytest
+
+from synthaug.augment.errors import GateError
+from synthaug.augment.fingerprint import canonical_fingerprints, image_fingerprints, refuse_leak
+from synthaug.augment.transforms import resize
+
+
+def test_equal_images_and_only_these_have_equal_fingerprints(tiny):
+    images = tiny((50, 50))
+    prints = image_fingerprints(images.take([*range(100), 7]))
+    assert prints.dtype == np.uint64
+    assert prints[100] == prints[7]
+    assert len(np.unique(prints)) == 100
+
+
+def test_fingerprints_do_not_change_between_versions(tiny):
+    images = tiny((1,))
+    images.pixels[:] = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    assert image_fingerprints(images).tolist() == [8615415456995061732]
+
+
+def test_no_image_has_no_fingerprint(tiny):
+    assert image_fingerprints(tiny((2, 2)).take([])).shape == (0,)
+
+
+def test_an_image_and_its_28_pixel_version_are_one_to_the_canonical_fingerprint(tiny):
+    large = tiny((3, 3), side=64)
+    assert (canonical_fingerprints(large) == canonical_fingerprints(resize(large, 28))).all()
+
+
+def test_a_generator_that_saw_test_images_is_refused(tiny):
+    train, test = tiny((4, 4), side=32), tiny((4, 4), side=32, seed=1)
+    refuse_leak(test, canonical_fingerprints(train), "G")
+    with pytest.raises(GateError, match="1 of 8 test images were in the training set of G") as error:
+        refuse_leak(test, canonical_fingerprints(resize(test.take([3]), 28)), "G")
+    assert error.value.exit_status == 3

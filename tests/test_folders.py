@@ -1,0 +1,114 @@
+"""Data sets that are folders, as messy as they are found."""
+
+import shutil
+
+import pytest
+from picture_folders import put
+from PIL import Image
+
+from synthaug.augment.datasets import list_datasets, load_dataset, read_part
+from synthaug.augment.errors import DataError
+from synthaug.augment.images import concatenate
+
+
+def sizes(splits):
+    return [len(part) for part in (splits.train, splits.val, splits.test)]
+
+
+class TestFolders:
+    def test_of_class_folders_are_split_at_random_with_normal_first(self, tmp_path, tiny):
+        put(tiny((20, 20), class_names=("Normal", "COVID")), tmp_path / "xrays")
+        splits = load_dataset("xrays", tmp_path)
+        assert (splits.name, splits.class_names, splits.official) == ("xrays", ("Normal", "COVID"), False)
+        assert sizes(splits) == [28, 4, 8]
+        other = load_dataset(str(tmp_path / "xrays"), tmp_path / "nowhere", split_seed=1)
+        assert other.test.digest() != splits.test.digest()
+
+    def test_of_train_valid_and_test_keep_their_own_split(self, tmp_path, tiny):
+        for part, count, seed in (("train", 5, 1), ("valid", 2, 2), ("TEST", 3, 3)):
+            put(tiny((count, count), seed=seed), tmp_path / "x" / part)
+        splits = load_dataset("x", tmp_path)
+        assert splits.official
+        assert sizes(splits) == [10, 4, 6]
+
+    def test_of_train_and_test_get_a_validation_part_from_train(self, tmp_path, tiny):
+        put(tiny((20, 20), seed=1), tmp_path / "x" / "train")
+        put(tiny((3, 3), seed=2), tmp_path / "x" / "test")
+        assert sizes(load_dataset("x", tmp_path)) == [36, 4, 6]
+
+    def test_with_long_class_names_in_one_split_are_merged(self, tmp_path, tiny):
+        names = ("adeno_left.lobe_T2", "normal", "squamous_right")
+        put(tiny((4, 4, 4), class_names=names), tmp_path / "x" / "train")
+        put(tiny((2, 2, 2), class_names=names, seed=1), tmp_path / "x" / "valid")
+        put(tiny((3, 3, 3), class_names=("adeno", "normal", "squamous"), seed=2), tmp_path / "x" / "test")
+        splits = load_dataset("x", tmp_path)
+        assert splits.train.counts() == {"adeno": 4, "normal": 4, "squamous": 4}
+        assert splits.test.counts() == {"adeno": 3, "normal": 3, "squamous": 3}
+
+    def test_with_similar_class_names_side_by_side_are_not_merged(self, tmp_path, tiny):
+        put(tiny((10, 10), class_names=("pneumonia", "pneumonia_viral")), tmp_path / "x")
+        assert load_dataset("x", tmp_path).class_names == ("pneumonia", "pneumonia_viral")
+
+    def test_of_mixed_sizes_and_modes_are_loaded_at_the_size_asked_for(self, tmp_path):
+        for label in ("a", "b"):
+            (tmp_path / "x" / label).mkdir(parents=True)
+            for k, mode in enumerate(["L", "RGB", "RGBA", "I;16", "P"] * 4):
+                Image.new(mode, (20 + k, 30), k).save(tmp_path / "x" / label / f"{label}{k}.png")
+        splits = load_dataset("x", tmp_path, size=12, channels=1)
+        assert splits.train.image_shape == (1, 12, 12)
+        assert load_dataset("x", tmp_path, channels=3).train.image_shape == (3, 64, 64)
+
+    def test_keep_patients_of_labels_csv_together(self, tmp_path, tiny):
+        put(tiny((20, 20)), tmp_path / "x")
+        files = sorted(path.relative_to(tmp_path / "x").as_posix() for path in (tmp_path / "x").glob("*/*"))
+        rows = [f"{file},P{k // 2}" if k else f"{file}," for k, file in enumerate(files)]
+        (tmp_path / "x" / "labels.csv").write_text("\ufefffile,patient_id\n" + "\n".join(rows), "utf-8")
+        splits = load_dataset("x", tmp_path)
+        assert len(splits.train.groups) == len(splits.train)
+        together = concatenate([splits.train, splits.val, splits.test])
+        assert set(together.groups.tolist()) == {files[0], *(f"P{k}" for k in range(20))}
+
+    def test_take_labels_from_labels_csv_where_images_lie_flat(self, tmp_path, tiny):
+        put(tiny((20, 20)), tmp_path / "classes")
+        (tmp_path / "x").mkdir()
+        rows = ["file,label"]
+        for path in (tmp_path / "classes").glob("*/*"):
+            shutil.copy(path, tmp_path / "x" / path.name)
+            rows.append(f"{path.name},{path.parent.name}")
+        (tmp_path / "x" / "labels.csv").write_text("\n".join(rows))
+        flat, nested = load_dataset("x", tmp_path), load_dataset("classes", tmp_path)
+        assert read_part("x", tmp_path).counts() == read_part("classes", tmp_path).counts()
+        assert flat.class_names == nested.class_names == ("normal", "abnormal")
+
+    def test_pass_over_hidden_files(self, tmp_path, tiny):
+        put(tiny((10, 10)), tmp_path / "x")
+        put(tiny((2, 2)), tmp_path / "x" / ".ipynb_checkpoints")
+        (tmp_path / "x" / "normal" / "._000.png").write_text("a Mac was here")
+        assert sum(sizes(load_dataset("x", tmp_path))) == 20
+
+    @pytest.mark.parametrize(
+        ("table", "says"),
+        [
+            (b"name,label\n0,a\n", "found columns name, label, expected file"),
+            (b"file,label\nelsewhere.png,a\n", r"2 images have no row, the first is a/0\.png: add them"),
+            (b"\xff\xfe\x00", "expected comma-separated text in UTF-8"),
+            (b"", "found columns , expected file"),
+        ],
+    )
+    def test_with_a_labels_csv_that_does_not_fit_are_refused(self, tmp_path, table, says):
+        for name in ("a", "b"):
+            (tmp_path / "x" / name).mkdir(parents=True)
+            Image.new("L", (8, 8)).save(tmp_path / "x" / name / "0.png")
+        (tmp_path / "x" / "labels.csv").write_bytes(table)
+        with pytest.raises(DataError, match=says) as error:
+            load_dataset("x", tmp_path)
+        assert str(tmp_path / "x" / "labels.csv") in str(error.value)
+        assert "\n" not in str(error.value)
+        row = next(row for row in list_datasets(tmp_path) if row["name"] == "x")
+        assert "labels.csv" in row["classes"]  # the table shows it, and goes on
+
+    def test_with_an_image_outside_a_class_folder_are_refused(self, tmp_path, tiny):
+        put(tiny((10, 10)), tmp_path / "x")
+        Image.new("L", (8, 8)).save(tmp_path / "x" / "stray.png")
+        with pytest.raises(DataError, match=r"x/stray\.png: expected every image in a class folder"):
+            load_dataset("x", tmp_path)

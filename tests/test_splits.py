@@ -1,0 +1,128 @@
+"""Drawn splits: stratified, group-wise, reproducible, and without one image in two parts."""
+
+import logging
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from synthaug.augment.errors import DataError
+from synthaug.augment.fingerprint import image_fingerprints
+from synthaug.augment.images import concatenate
+from synthaug.augment.splits import carve_validation, draw_splits, labelled_subset, official_splits
+
+
+def parts(splits):
+    return splits.train, splits.val, splits.test
+
+
+def test_a_drawn_split_holds_every_image_once_and_each_class_in_proportion(tiny):
+    splits = draw_splits(tiny((80, 40)), "x", val=0.1, test=0.2)
+    assert [list(part.counts().values()) for part in parts(splits)] == [[56, 28], [8, 4], [16, 8]]
+    together = image_fingerprints(concatenate(parts(splits)))
+    assert sorted(together) == sorted(image_fingerprints(tiny((80, 40))))
+    assert not splits.official
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another(tiny):
+    images = tiny((30, 30))
+    digests = [draw_splits(images, "x", seed=seed).test.digest() for seed in (0, 0, 1)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_split_of_images_without_patients_is_what_it_has_always_been(tiny):
+    """Generators and published results rest on which images land in which part."""
+    images = replace(tiny((30, 30)), pixels=np.arange(60 * 64, dtype=np.uint16).reshape(60, 1, 8, 8))
+    test = draw_splits(images, "x").test
+    assert (test.pixels[:, 0, 0, 0] // 64).tolist() == [0, 13, 15, 18, 19, 22, 37, 48, 50, 51, 52, 57]
+
+
+def test_patients_stay_whole(tiny):
+    images = tiny((60, 60), patients=3)
+    splits = draw_splits(images, "x")
+    who = [set(part.groups.tolist()) for part in parts(splits)]
+    assert all(one.isdisjoint(other) for one, other in combinations(who, 2))
+    assert sum(len(part) for part in parts(splits)) == 120
+
+
+def test_exact_duplicates_stay_together(tiny):
+    images = tiny((30, 30))
+    twice = images.take(np.repeat(np.arange(60), 2))
+    prints = [set(image_fingerprints(part).tolist()) for part in parts(draw_splits(twice, "x"))]
+    assert all(one.isdisjoint(other) for one, other in combinations(prints, 2))
+
+
+def test_synthetic_images_only_ever_train(tiny):
+    real, made = tiny((20, 20)), tiny((10, 10), synthetic=True)
+    splits = draw_splits(concatenate([made, real]), "x")
+    assert [int(part.synthetic.sum()) for part in parts(splits)] == [20, 0, 0]
+    assert splits.test.digest() == draw_splits(real, "x").test.digest()
+
+
+def test_synthetic_images_alone_are_no_data_set(tiny):
+    with pytest.raises(DataError, match="x: found synthetic images only"):
+        draw_splits(tiny((20, 20), synthetic=True), "x")
+
+
+@pytest.mark.parametrize("counts", [(20, 1), (20, 2), (2, 2)])
+def test_a_class_too_small_for_three_parts_is_an_error_with_its_count(tiny, counts):
+    with pytest.raises(DataError, match=rf"too few .*abnormal {counts[1]}"):
+        draw_splits(tiny(counts), "x")
+
+
+def test_many_images_of_one_patient_are_too_few_patients(tiny):
+    with pytest.raises(DataError, match="patients per class"):
+        draw_splits(tiny((40, 40), patients=40), "x")
+
+
+def test_official_splits_leave_copies_in_the_part_that_is_touched_last(tiny, caplog):
+    images = tiny((10, 10))
+    train, val, test = images.take(range(12)), images.take(range(10, 16)), images.take([0, 1, 15, 16, 17])
+    with caplog.at_level(logging.WARNING, logger="synthaug"):
+        splits = official_splits(train, val, test, "atlas")
+    assert splits.official
+    assert splits.test.digest() == test.digest()
+    assert splits.val.digest() == images.take(range(10, 15)).digest()
+    assert splits.train.digest() == images.take(range(2, 10)).digest()
+    said = " | ".join(record.getMessage() for record in caplog.records)
+    assert "atlas: left 1 images out of val" in said
+    assert "atlas: left 4 images out of train" in said
+
+
+def test_official_splits_without_copies_stay_as_they_are(tiny, caplog):
+    images = tiny((10, 10))
+    splits = official_splits(images.take(range(12)), images.take([12, 13]), images.take(range(14, 20)), "x")
+    assert [len(part) for part in parts(splits)] == [12, 2, 6]
+    assert not caplog.records
+
+
+def test_a_labelled_subset_is_a_stratified_part_of_whole_patients(tiny):
+    images = tiny((80, 40), patients=2)
+    subset = labelled_subset(images, 0.25, seed=0)
+    assert list(subset.counts().values()) == [20, 10]
+    rest = set(images.groups.tolist()) - set(subset.groups.tolist())
+    assert len(rest) == 60 - 15
+
+
+def test_labelled_subsets_depend_on_the_seed_only(tiny):
+    images = tiny((40, 40))
+    digests = [labelled_subset(images, 0.2, seed).digest() for seed in (3, 3, 4)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_all_labels_are_all_images(tiny):
+    images = tiny((4, 4))
+    assert labelled_subset(images, 1.0, seed=0) is images
+
+
+def test_a_subset_without_room_for_every_class_is_an_error(tiny):
+    with pytest.raises(DataError, match="too few images or patients per class"):
+        labelled_subset(tiny((10, 10)), 0.01, seed=0)
+
+
+def test_a_carved_validation_part_is_no_longer_in_train(tiny):
+    images = tiny((20, 20))
+    train, val = carve_validation(images, 0.1, seed=0)
+    assert (len(train), len(val)) == (36, 4)
+    assert not np.isin(image_fingerprints(val), image_fingerprints(train)).any()
