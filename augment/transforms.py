@@ -48,7 +48,7 @@ def to_unit_range(pixels: Pixels) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max)
 
 
-def classical_augmentation(size: int) -> Callable[[Tensor], Tensor]:
+def classical_augmentation() -> Callable[[Tensor], Tensor]:
     """torchvision's transforms of a (C, H, W) image in [0, 1]: pose, zoom and exposure, no mirror image.
 
     Rotation by ±10°, shifts by ±8 %, zoom 0.9-1.1, brightness and contrast ±20 %. No left-right flip: the

@@ -6,6 +6,7 @@ python benchmarks/readme_picture.py
 from pathlib import Path
 
 import numpy as np
+
 from synthaug.augment.pictures import save_grid
 from synthaug.generators.sampling import Synthesizer
 

@@ -113,7 +113,7 @@ def _train(
         cycle_momentum=False,
     )
     model, optimizer = fabric.setup(network, optimizer)
-    augment = classical_augmentation(side) if config.augment else None
+    augment = classical_augmentation() if config.augment else None
     history: list[dict[str, float]] = []
     best: dict[str, float] = {}
     weights: dict[str, Tensor] = {}

@@ -109,7 +109,7 @@ def run_and_report(
     from synthaug.augment.atomic import refuse_existing, replacing
     from synthaug.augment.images import LabeledImages
     from synthaug.classifiers.training import ClassifierConfig
-    from synthaug.evaluation.arms import arms_of
+    from synthaug.evaluation.arms import arms_of, share_of_labels
     from synthaug.evaluation.features import extractors_for
     from synthaug.evaluation.fidelity import evaluate_fidelity
     from synthaug.evaluation.gain import run_experiment
@@ -131,6 +131,8 @@ def run_and_report(
         fresh.write_text(tomli_w.dumps({key: _plain(v) for key, v in options.items() if v is not None}))
     fabric = make_fabric(options["device"], options["precision"])
     make = _synthesizer(splits, options, folder, fabric)
+    names = [name.strip() for name in options["extractor"].split(",") if name.strip() != "none"]
+    extractors = extractors_for(names, splits, inception_weights=options["inception_weights"], fabric=fabric)
     pools: list[LabeledImages] = []
 
     def remember(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
@@ -147,8 +149,6 @@ def run_and_report(
         fabric=fabric,
         on_cell=out.say,
     )
-    names = [name.strip() for name in options["extractor"].split(",") if name.strip() != "none"]
-    extractors = extractors_for(names, splits, inception_weights=options["inception_weights"], fabric=fabric)
     fidelity = evaluate_fidelity(splits, pools[0], extractors) if extractors else []
     logs = sorted(folder.glob("generator-*/log.jsonl"))
     log = [json.loads(line) for line in logs[0].read_text().splitlines()] if logs else []
@@ -160,7 +160,7 @@ def run_and_report(
         [
             [
                 row["arm"],
-                f"{row['fraction']:g}",
+                share_of_labels(row["fraction"]),
                 str(sum(row["images"]["real"].values())),
                 str(sum(row["images"]["synthetic"].values())),
                 f"{row['AUROC']:.4f}",

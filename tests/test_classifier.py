@@ -147,7 +147,7 @@ class TestABatch:
         assert dark + bright == 1000
 
     def test_depends_on_seed_and_step_only(self):
-        augment = classical_augmentation(28)
+        augment = classical_augmentation()
         batches = [training._batch(TRAIN, QUICK, step, augment)[0] for step in (3, 4, 3)]
         assert torch.equal(batches[0], batches[2])
         assert not torch.equal(batches[0], batches[1])
@@ -155,7 +155,7 @@ class TestABatch:
     def test_stays_between_black_and_white_when_augmented(self):
         extreme = replace(TRAIN, pixels=np.where(TRAIN.pixels > 128, 255, 0).astype(np.uint8))
         for step in range(10):
-            images, _ = training._batch(extreme, QUICK, step, classical_augmentation(28))
+            images, _ = training._batch(extreme, QUICK, step, classical_augmentation())
             assert 0 <= images.min() <= images.max() <= 1
 
     def test_shows_the_images_themselves_without_augmentation(self):

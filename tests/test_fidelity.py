@@ -128,6 +128,13 @@ class TestAnEvaluation:
         for name in ("FID", "KID"):
             assert abs(fresh[name].value - fresh[name].floor) < noise[name].value - noise[name].floor
 
+    def test_takes_the_floor_at_the_same_number_of_images(self, splits):
+        few, many = (
+            overall(evaluate_fidelity(splits, phantom([n, n], size=28, seed=9), [BLOCKS]))["FID"]
+            for n in (6, 15)
+        )
+        assert few.floor > 1.2 * many.floor  # FID falls as n grows: the floor of 30 would flatter nobody
+
     def test_never_scores_more_noise_better(self, splits):
         levels = [
             overall(evaluate_fidelity(splits, noisy(splits.val, sd), [BLOCKS])) for sd in (0, 80, 160, 240)

@@ -67,7 +67,9 @@ def test_batches_are_class_balanced_though_the_data_are_nine_to_one(fabric):
     for images, labels in seen[0::2]:  # every other forward is the generator's
         real, their_labels = images.chunk(2)[0], labels.chunk(2)[0]
         assert torch.equal(real.mean(dim=(1, 2, 3)) > 0, their_labels == 1)
-        counts += np.bincount(their_labels, minlength=2)
+        in_batch = np.bincount(their_labels, minlength=2)
+        assert abs(in_batch[0] - in_batch[1]) == 1
+        counts += in_batch
     assert counts.tolist() == [7, 7]
 
 

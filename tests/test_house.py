@@ -1,6 +1,7 @@
 """The house itself: packages, imports, the wheel, the start-up."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -59,7 +60,10 @@ def test_python_dash_m_answers_help() -> None:
 def test_a_built_wheel_installs_and_answers_help_outside_the_checkout(tmp_path: Path) -> None:
     """The dependencies come from this environment: what is new is the wheel's own content."""
     pytest.importorskip("build")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    copy = tmp_path / "checkout"
+    leave = shutil.ignore_patterns(".venv", ".git", "runs", "build", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=leave)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(copy)]
     done = subprocess.run(build, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")

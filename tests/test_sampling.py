@@ -83,6 +83,16 @@ def test_another_seed_or_class_makes_other_images(synthesizer):
     assert len({pixels.tobytes() for part in images for pixels in part.pixels}) == 80
 
 
+def test_the_latent_of_an_image_is_drawn_from_seed_class_and_index(folder):
+    synthesizer, asked = Synthesizer(folder), []
+    synthesizer.generator.register_forward_pre_hook(lambda _module, inputs: asked.append(inputs))
+    synthesizer.images(2, 70, 71, seed=5)
+    ((latents, labels),) = asked
+    assert set(labels.tolist()) == {2}
+    expected = np.random.default_rng([5, 2, 70]).standard_normal(8).astype(np.float32)
+    assert np.array_equal(latents[70 - BLOCK].numpy(), expected)
+
+
 def test_counts_are_exact_and_every_image_is_labelled_and_synthetic(synthesizer):
     stream = synthesizer.stream({0: 1, 1: 0, 2: 65})
     images = concatenate(list(stream.batches))

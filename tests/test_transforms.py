@@ -54,7 +54,7 @@ def test_the_unit_range_is_0_to_1_for_both_depths():
 
 
 def test_classical_augmentation_moves_an_image_but_never_mirrors_it():
-    augment = classical_augmentation(32)
+    augment = classical_augmentation()
     image = torch.zeros(1, 32, 32)
     image[:, 8:24, 20:26] = 1.0  # a heart on one side
     torch.manual_seed(0)
