@@ -20,8 +20,7 @@ def blended_training_set(
     from synthaug.augment.blend import blend
     from synthaug.augment.fingerprint import refuse_leak
     from synthaug.augment.formats import read_images
-    from synthaug.generators.runs import collect_for
-    from synthaug.generators.sampling import Synthesizer, shipped_for
+    from synthaug.generators.sampling import Synthesizer, collect_for, shipped_for
 
     plan = blend_plan(list(splits.train.counts().values()), ratio)
     if not sum(plan):

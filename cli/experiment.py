@@ -186,8 +186,8 @@ def _synthesizer(splits: "Splits", options: dict[str, Any], folder: Path, fabric
     from synthaug.augment.fingerprint import refuse_leak
     from synthaug.augment.formats import read_images
     from synthaug.generators.presets import preset
-    from synthaug.generators.runs import collect_for, own_synthesizer
-    from synthaug.generators.sampling import Synthesizer
+    from synthaug.generators.runs import own_synthesizer
+    from synthaug.generators.sampling import Synthesizer, collect_for
 
     if options["synthetic"] is not None:
         pool = match_classes(read_images(options["synthetic"]), splits.class_names)

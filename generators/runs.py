@@ -11,10 +11,10 @@ from lightning_fabric import Fabric
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.images import LabeledImages, concatenate
+from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
 from synthaug.generators.presets import GANConfig
-from synthaug.generators.sampling import Synthesizer
+from synthaug.generators.sampling import Synthesizer, collect
 from synthaug.generators.training import GANTraining, train_generator
 
 
@@ -76,33 +76,12 @@ def own_synthesizer(
         source = Source(
             f"{name}: {len(real)} labelled training images, subset seed {seed}", "as the data set"
         )
-        train_run(real, source, replace(config, seed=seed), folder, fabric=fabric)
+        training = train_run(real, source, replace(config, seed=seed), folder, fabric=fabric)
+        if training.steps_done < config.steps:  # SIGINT or SIGTERM: a half-trained generator must not go on
+            raise KeyboardInterrupt
         return collect(Synthesizer(folder, str(fabric.device)), wanted, seed)
 
     return synthesize
-
-
-def collect(synthesizer: Synthesizer, wanted: list[int], seed: int) -> LabeledImages:
-    """wanted[label] images of each of the generator's labels, in memory."""
-    plan = {label: n for label, n in enumerate(wanted) if n}
-    return concatenate(list(synthesizer.stream(plan, seed).batches))
-
-
-def collect_for(
-    synthesizer: Synthesizer, class_names: tuple[str, ...], wanted: list[int], seed: int
-) -> LabeledImages:
-    """wanted[label] images for a data set's labels, which the generator knows by name.
-
-    The images carry the generator's own labels and class names; `blend` matches them by name.
-
-    Raises:
-        UsageError: the generator has no class of a name that is wanted.
-    """
-    plan = [0] * len(synthesizer.card.class_names)
-    for name, n in zip(class_names, wanted, strict=True):
-        if n:
-            plan[synthesizer.label_of(name)] = n
-    return collect(synthesizer, plan, seed)
 
 
 def _as_toml(config: GANConfig, source: Source, images: LabeledImages, fabric: Fabric) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.images import PROVENANCE, LabeledImages
+from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.checkpoint import GeneratorCard, load_generator
 from synthaug.generators.value_range import to_uint8
@@ -95,6 +95,29 @@ class Synthesizer:
             torch.full((BLOCK,), label, device=self.device),
         )
         return to_uint8(images)
+
+
+def collect(synthesizer: Synthesizer, wanted: list[int], seed: int) -> LabeledImages:
+    """wanted[label] images of each of the generator's labels, in memory."""
+    plan = {label: n for label, n in enumerate(wanted) if n}
+    return concatenate(list(synthesizer.stream(plan, seed).batches))
+
+
+def collect_for(
+    synthesizer: Synthesizer, class_names: tuple[str, ...], wanted: list[int], seed: int
+) -> LabeledImages:
+    """wanted[label] images for a data set's labels, which the generator knows by name.
+
+    The images carry the generator's own labels and class names; `blend` matches them by name.
+
+    Raises:
+        UsageError: the generator has no class of a name that is wanted.
+    """
+    plan = [0] * len(synthesizer.card.class_names)
+    for name, n in zip(class_names, wanted, strict=True):
+        if n:
+            plan[synthesizer.label_of(name)] = n
+    return collect(synthesizer, plan, seed)
 
 
 def card_attributes(card: GeneratorCard) -> dict[str, str | int | float]:

@@ -2,6 +2,7 @@
 
 import copy
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,8 +181,11 @@ class GANTraining:
 
 @contextmanager
 def _stop_requested() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying in the middle of a step."""
+    """Collect SIGINT and SIGTERM (the main thread gets them) instead of dying in the middle of a step."""
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
 
     def remember(number: int, _frame: FrameType | None) -> None:
         received.append(number)

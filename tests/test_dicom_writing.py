@@ -39,7 +39,7 @@ def export(what: LabeledImages, folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.dcm"))
 
 
-# dicom3tools before 2023 does not know Synthetic Data, which the standard has since; any other error counts.
+# dicom3tools (2024-01-18 and before) does not know Synthetic Data, newer in the standard; other errors count.
 NEWER = (
     "Error - Attribute with an even group number is not a recognized standard attribute - (0x0008,0x001c)  ? "
 )

@@ -8,8 +8,15 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import concatenate
 from synthaug.generators.architectures.resnet import ConditionalGenerator
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
-from synthaug.generators.runs import collect, collect_for
-from synthaug.generators.sampling import BLOCK, Synthesizer, find_generator, shipped, shipped_for
+from synthaug.generators.sampling import (
+    BLOCK,
+    Synthesizer,
+    collect,
+    collect_for,
+    find_generator,
+    shipped,
+    shipped_for,
+)
 
 NAMES = ("Normal", "Pneumonia", "Effusion")
 
