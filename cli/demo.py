@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from synthaug.cli.experiment import ExperimentOptions, run_and_report
 from synthaug.cli.options import Config, Device, Json, Overwrite, Precision
 from synthaug.cli.output import Output
 
@@ -22,24 +23,9 @@ def demo(
 ) -> None:
     """Generator, synthetic images, classifiers, fidelity and verdict on procedural chest radiographs."""
     from synthaug.augment.datasets import load_dataset
-    from synthaug.cli.experiment import run_and_report
 
-    options = {
-        "dataset": DATA,
-        "size": SIZE,
-        "fractions": (1.0,),
-        "ratios": (0.5,),
-        "seeds": 2,
-        "preset": "synthaug",
-        "generator": None,
-        "synthetic": None,
-        "generator_steps": 600,
-        "steps": 200,
-        "classifier": "small-resnet",
-        "extractor": "domain",
-        "inception_weights": None,
-        "device": device,
-        "precision": precision,
-    }
+    options = ExperimentOptions(
+        dataset=DATA, size=SIZE, seeds=2, generator_steps=600, steps=200, device=device, precision=precision
+    )
     splits = load_dataset(DATA, Path(), size=SIZE)
     run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite, dry_run=False)

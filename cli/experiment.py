@@ -1,6 +1,7 @@
 """`synthaug experiment`: generator, images, classifiers, arms, seeds; a verdict and a report."""
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,34 @@ from synthaug.cli.runtime import data_root, make_fabric
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
     from synthaug.evaluation.arms import Synthesize
+
+
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """What an experiment is asked to do; the flags of `synthaug experiment` say what each means."""
+
+    dataset: str
+    fractions: tuple[float, ...] = (1.0,)
+    ratios: tuple[float, ...] = (0.5,)
+    seeds: int = 3
+    preset: str = "synthaug"
+    generator: str | None = None
+    synthetic: Path | None = None
+    generator_steps: int = 3000
+    steps: int = 500
+    classifier: str = "small-resnet"
+    extractor: str = "domain"
+    inception_weights: Path | None = None
+    size: int | None = None
+    channels: int | None = None
+    split_seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, without what was not said: for config.toml and the report."""
+        plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items() if v is not None}
 
 
 def experiment(
@@ -74,23 +103,25 @@ def experiment(
 
     if generator is not None and synthetic is not None:
         raise UsageError("--generator and --synthetic: expected one of them, or none to train a generator")
-    options: dict[str, Any] = {
-        "dataset": dataset,
-        "fractions": numbers(fractions or ["1"], "fractions"),
-        "ratios": numbers(ratios or ["0.5"], "ratios"),
-        "seeds": seeds,
-        "preset": preset,
-        "generator": generator,
-        "synthetic": synthetic,
-        "generator_steps": generator_steps,
-        "steps": steps,
-        "classifier": classifier,
-        "extractor": extractor,
-        "inception_weights": inception_weights,
-        "split_seed": split_seed,
-        "device": device,
-        "precision": precision,
-    }
+    options = ExperimentOptions(
+        dataset=dataset,
+        fractions=numbers(fractions or ["1"], "fractions"),
+        ratios=numbers(ratios or ["0.5"], "ratios"),
+        seeds=seeds,
+        preset=preset,
+        generator=generator,
+        synthetic=synthetic,
+        generator_steps=generator_steps,
+        steps=steps,
+        classifier=classifier,
+        extractor=extractor,
+        inception_weights=inception_weights,
+        size=size,
+        channels=channels,
+        split_seed=split_seed,
+        device=device,
+        precision=precision,
+    )
     splits = load_dataset(dataset, data_root(root), size=size, channels=channels, split_seed=split_seed)
     folder = run or Path("runs") / f"{splits.name}-experiment"
     facts = run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite, dry_run=dry_run)
@@ -99,7 +130,7 @@ def experiment(
 
 
 def run_and_report(
-    splits: "Splits", options: dict[str, Any], folder: Path, out: Output, *, overwrite: bool, dry_run: bool
+    splits: "Splits", options: ExperimentOptions, folder: Path, out: Output, *, overwrite: bool, dry_run: bool
 ) -> dict[str, Any]:
     """Everything between the data and the report; shared with `synthaug demo`."""
     import shutil
@@ -108,6 +139,7 @@ def run_and_report(
 
     from synthaug.augment.atomic import refuse_existing, replacing
     from synthaug.augment.images import LabeledImages
+    from synthaug.classifiers.architectures import build_classifier
     from synthaug.classifiers.training import ClassifierConfig
     from synthaug.evaluation.arms import arms_of, share_of_labels
     from synthaug.evaluation.features import extractors_for
@@ -116,43 +148,49 @@ def run_and_report(
     from synthaug.evaluation.report import Report
 
     refuse_existing(folder, overwrite)
-    arms = arms_of(options["ratios"])
-    cells = len(arms) * len(options["fractions"]) * options["seeds"]
+    arms = arms_of(options.ratios)
+    cells = len(arms) * len(options.fractions) * options.seeds
     out.say(
         f"{splits.name}: train {splits.train.counts()}, val {splits.val.counts()}, "
-        f"test {splits.test.counts()}; {cells} classifiers of {options['steps']} steps in {len(arms)} arms"
+        f"test {splits.test.counts()}; {cells} classifiers of {options.steps} steps in {len(arms)} arms"
     )
     if dry_run:
-        out.result({"cells": cells, "arms": [arm.name for arm in arms], "config": options})
+        out.result({"cells": cells, "arms": [arm.name for arm in arms], "config": options.as_dict()})
         return {}
-    if folder.exists():
+    channels, side, _ = splits.train.image_shape
+    build_classifier(
+        options.classifier, num_classes=len(splits.class_names), channels=channels, image_size=side
+    )  # a name that is none is said now, not after the generators
+    fabric = make_fabric(options.device, options.precision)
+    make = _synthesizer(splits, options, folder, fabric)
+    names = [name.strip() for name in options.extractor.split(",") if name.strip() != "none"]
+    extractors = extractors_for(names, splits, inception_weights=options.inception_weights, fabric=fabric)
+    if folder.exists():  # nothing is lost before everything that can be checked has been
         shutil.rmtree(folder)
     with replacing(folder / "config.toml") as fresh:
-        fresh.write_text(tomli_w.dumps({key: _plain(v) for key, v in options.items() if v is not None}))
-    fabric = make_fabric(options["device"], options["precision"])
-    make = _synthesizer(splits, options, folder, fabric)
-    names = [name.strip() for name in options["extractor"].split(",") if name.strip() != "none"]
-    extractors = extractors_for(names, splits, inception_weights=options["inception_weights"], fabric=fabric)
-    pools: list[LabeledImages] = []
+        fresh.write_text(tomli_w.dumps(options.as_dict()))
+    first_pool: list[LabeledImages] = []
 
     def remember(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
-        pools.append(make(real, wanted, seed))
-        return pools[-1]
+        pool = make(real, wanted, seed)
+        if not first_pool:
+            first_pool.append(pool)
+        return pool
 
     found = run_experiment(
         splits,
         remember,
-        fractions=options["fractions"],
-        ratios=options["ratios"],
-        seeds=options["seeds"],
-        config=ClassifierConfig(name=options["classifier"], steps=options["steps"]),
+        fractions=options.fractions,
+        ratios=options.ratios,
+        seeds=options.seeds,
+        config=ClassifierConfig(name=options.classifier, steps=options.steps),
         fabric=fabric,
         on_cell=out.say,
     )
-    fidelity = evaluate_fidelity(splits, pools[0], extractors) if extractors else []
+    fidelity = evaluate_fidelity(splits, first_pool[0], extractors) if extractors else []
     logs = sorted(folder.glob("generator-*/log.jsonl"))
     log = [json.loads(line) for line in logs[0].read_text().splitlines()] if logs else []
-    report = Report(splits, found, pools[0], fidelity, options, log)
+    report = Report(splits, found, first_pool[0], fidelity, options.as_dict(), log)
     page = report.write(folder)
     facts = report.as_dict()
     out.table(
@@ -169,7 +207,7 @@ def run_and_report(
             ]
             for row in facts["arms"]
         ],
-        title=f"test, n={len(splits.test)}, means over {options['seeds']} seeds",
+        title=f"test, n={len(splits.test)}, means over {options.seeds} seeds",
     )
     out.say(facts["sentence"])
     out.say(f"verdict: {facts['verdict']}")
@@ -178,7 +216,7 @@ def run_and_report(
     return facts
 
 
-def _synthesizer(splits: "Splits", options: dict[str, Any], folder: Path, fabric: Any) -> "Synthesize":
+def _synthesizer(splits: "Splits", options: ExperimentOptions, folder: Path, fabric: Any) -> "Synthesize":
     """Where the synthetic images come from: a file, a generator made before, or one per labelled subset."""
     from dataclasses import replace
 
@@ -189,17 +227,13 @@ def _synthesizer(splits: "Splits", options: dict[str, Any], folder: Path, fabric
     from synthaug.generators.runs import own_synthesizer
     from synthaug.generators.sampling import Synthesizer, collect_for
 
-    if options["synthetic"] is not None:
-        pool = match_classes(read_images(options["synthetic"]), splits.class_names)
+    if options.synthetic is not None:
+        pool = match_classes(read_images(options.synthetic), splits.class_names)
         return lambda real, wanted, seed: pool
-    if options["generator"] is not None:
-        made = Synthesizer(options["generator"], str(fabric.device))
+    if options.generator is not None:
+        made = Synthesizer(options.generator, str(fabric.device))
         refuse_leak(splits.test, made.card.training_images, f"generator {made.path.stem}")
         return lambda real, wanted, seed: collect_for(made, splits.class_names, wanted, seed)
-    steps = options["generator_steps"]
-    config = replace(preset(options["preset"]), steps=steps, interval=max(1, steps // 10))
+    steps = options.generator_steps
+    config = replace(preset(options.preset), steps=steps, interval=max(1, steps // 10))
     return own_synthesizer(config, folder, splits.name, fabric)
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
