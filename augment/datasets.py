@@ -43,7 +43,7 @@ class DatasetEntry:
     load: Callable[[Request], Splits]
     find: Callable[[Path], Path | None]
     images: int | None
-    classes: str
+    classes: tuple[str, ...]
     licence: str
 
 
@@ -88,12 +88,12 @@ def load_dataset(
 def named_datasets() -> dict[str, DatasetEntry]:
     """Every data set that has a name, in the order of the table. Adding one is one entry here."""
     return {
-        "phantom": DatasetEntry(_phantom, lambda root: None, None, "normal, abnormal", "none, made here"),
+        "phantom": DatasetEntry(_phantom, lambda root: None, None, ("normal", "abnormal"), "none, made here"),
         "mednist": DatasetEntry(
             lambda r: load_mednist(r.root, r.size, r.split_seed),
             find_mednist,
             58_954,
-            "AbdomenCT, BreastMRI, CXR, ChestCT, Hand, HeadCT",
+            ("AbdomenCT", "BreastMRI", "ChestCT", "CXR", "Hand", "HeadCT"),
             "CC BY-SA 4.0",
         ),
         **{name: _medmnist_entry(name, facts) for name, facts in medmnist_names().items()},
@@ -114,7 +114,7 @@ def _medmnist_entry(name: str, facts: dict[str, Any]) -> DatasetEntry:
         load=lambda r: load_medmnist(name, r.root, r.size),
         find=lambda root: find_medmnist(name, root) or find_medmnist(name, root, 64),
         images=sum(facts["n_samples"].values()),
-        classes="normal, abnormal" if multi_label else ", ".join(facts["label"].values()),
+        classes=("normal", "abnormal") if multi_label else tuple(facts["label"].values()),
         licence=facts["license"],
     )
 
@@ -155,13 +155,13 @@ def list_datasets(root: Path) -> list[dict[str, Any]]:
     rows = []
     for name, entry in named_datasets().items():
         found = "built in" if name == "phantom" else str(entry.find(root) or "")
-        rows.append((name, found, entry.images, entry.classes, entry.licence))
+        rows.append((name, found, entry.images, list(entry.classes), entry.licence))
     for name in local_folders(root):
         try:
             classes, count = summarise_folder(root / name)
-            rows.append((name, str(root / name), count, ", ".join(classes), "your own folder"))
+            rows.append((name, str(root / name), count, list(classes), "your own folder"))
         except DataError as error:  # the table shows what is wrong with it
-            rows.append((name, str(root / name), None, str(error), "your own folder"))
+            rows.append((name, str(root / name), None, [], str(error)))
     columns = ("name", "found", "images", "classes", "licence")
     return [dict(zip(columns, row, strict=True)) for row in rows]
 

@@ -1,5 +1,8 @@
 """`synthaug datasets`: what there is, and what of it is found here."""
 
+from pathlib import Path
+from typing import Any
+
 from synthaug.cli.options import Config, DataRoot, Json
 from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root
@@ -13,17 +16,25 @@ def datasets(root: DataRoot = None, config_file: Config = None, as_json: Json = 
     where = data_root(root)
     rows = list_datasets(where)
     out.table(
-        ["name", "found", "images", "classes", "licence"],
+        ["name", "found", ">images", "classes", "licence"],
         [
-            [
-                r["name"],
-                r["found"] or "–",
-                f"{r['images']:,}" if r["images"] else "any",
-                r["classes"],
-                r["licence"],
-            ]
+            [r["name"], _short(r["found"], where), _count(r), _classes(r["classes"]), r["licence"]]
             for r in rows
         ],
         title=f"data root: {where}",
     )
     out.result({"data_root": where, "datasets": rows})
+
+
+def _short(found: str, root: Path) -> str:
+    return found.removeprefix(f"{root}/") or "–"
+
+
+def _count(row: dict[str, Any]) -> str:
+    return f"{row['images']:,}" if row["images"] else "any" if row["name"] == "phantom" else "?"
+
+
+def _classes(classes: list[str]) -> str:
+    """Names, or how many there are where they would fill the screen."""
+    names = " · ".join(classes)
+    return names if len(names) < 60 else f"{len(classes)} classes"

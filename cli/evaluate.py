@@ -53,7 +53,7 @@ def evaluate(
     for protocol in dict.fromkeys(score.extractor for score in scores):
         rows = [score for score in scores if score.extractor == protocol]
         out.table(
-            ["metric", "of", "value", "floor", "better", "reference", "n"],
+            ["metric", "of", ">value", ">floor", "better", ">reference", ">n"],
             [
                 [
                     s.metric,

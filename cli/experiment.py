@@ -194,7 +194,7 @@ def run_and_report(
     page = report.write(folder)
     facts = report.as_dict()
     out.table(
-        ["arm", "labels", "real", "synthetic", "AUROC", "AUPRC", "balanced acc."],
+        ["arm", "labels", ">real", ">synthetic", ">AUROC", ">AUPRC", ">balanced acc."],
         [
             [
                 row["arm"],

@@ -12,7 +12,7 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
     out = Output(as_json)
     cards = {name: Synthesizer(name).card for name in shipped()}
     out.table(
-        ["generator", "classes", "px", "trained on", "licence"],
+        ["generator", "classes", ">px", "trained on", "licence"],
         [
             [n, ", ".join(c.class_names), str(c.size["image_size"]), c.data, c.licence]
             for n, c in cards.items()
@@ -20,7 +20,7 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
         title="shipped generators (--generator)",
     )
     out.table(
-        ["preset", "objective", "steps", "recipe"],
+        ["preset", "objective", ">steps", "recipe"],
         [[n, p.config.objective, f"{p.config.steps:,}", p.paper] for n, p in PRESETS.items()],
         title="training presets (--preset)",
     )

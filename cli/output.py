@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -20,10 +20,11 @@ class Output:
         self.console.print(text, markup=False)
 
     def table(self, columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
-        """A table; the first column is left-aligned, the others right-aligned."""
+        """A table; a column whose name starts with ">" holds numbers and is right-aligned."""
         table = Table(title=title, title_justify="left")
-        for number, column in enumerate(columns):
-            table.add_column(column, justify="right" if number else "left", overflow="fold")
+        for column in columns:
+            justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+            table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*row)
         self.console.print(table, markup=False)

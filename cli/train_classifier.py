@@ -104,7 +104,7 @@ def train_classifier(
     facts |= {"best": trained.best, "test": {name: asdict(score) for name, score in scores.items()}}
     trained.save(folder, facts)
     out.table(
-        [f"test, n={len(splits.test)}", "value", "95 % interval"],
+        [f"test, n={len(splits.test)}", ">value", ">95 % interval"],
         [[name, f"{s.value:.4f}", f"{s.low:.4f} – {s.high:.4f}"] for name, s in scores.items()],
         title=f"{classifier}, checkpoint of step {trained.best['step']:.0f} "
         f"(validation AUROC {trained.best['val_auroc']:.4f}); "

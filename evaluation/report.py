@@ -77,6 +77,7 @@ class Report:
                 }
                 for cell in self.experiment.cells
             ],
+            "memorization": None,  # not measured
             "config": dict(self.config),
             "versions": versions(),
         }

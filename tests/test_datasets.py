@@ -98,9 +98,9 @@ def test_the_table_shows_what_is_found_where(tmp_path, tiny):
     assert rows["phantom"]["found"] == "built in"
     assert rows["bloodmnist"]["found"] == str(tmp_path / "medmnist" / "bloodmnist.npz")
     assert (rows["mednist"]["found"], rows["mednist"]["images"]) == ("", 58_954)
-    assert rows["chestmnist"]["classes"] == "normal, abnormal"
+    assert rows["chestmnist"]["classes"] == ["normal", "abnormal"]
     assert rows["chestmnist"]["images"] == 112_120
-    assert (rows["mine"]["classes"], rows["mine"]["images"]) == ("normal, abnormal", 5)
+    assert (rows["mine"]["classes"], rows["mine"]["images"]) == (["normal", "abnormal"], 5)
     assert not [name for name in rows if name.endswith("3d")]
 
 

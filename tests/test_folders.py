@@ -105,7 +105,7 @@ class TestFolders:
         assert str(tmp_path / "x" / "labels.csv") in str(error.value)
         assert "\n" not in str(error.value)
         row = next(row for row in list_datasets(tmp_path) if row["name"] == "x")
-        assert "labels.csv" in row["classes"]  # the table shows it, and goes on
+        assert "labels.csv" in row["licence"]  # the table shows it, and goes on
 
     def test_with_an_image_outside_a_class_folder_are_refused(self, tmp_path, tiny):
         put(tiny((10, 10)), tmp_path / "x")

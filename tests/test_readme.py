@@ -25,6 +25,7 @@ width = 4
 steps = 3
 [experiment]
 seeds = 2
+extractor = "none"
 generator-steps = 2
 steps = 3
 """
