@@ -8,11 +8,19 @@ from pathlib import Path
 
 from synthaug.augment.errors import UsageError
 
+# One of these stands at the top of every folder that synthaug writes.
+OURS = ("config.toml", "report.json", "labels.csv", "dataset.json")
+
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise `UsageError` when `path` exists and may not be replaced; call it before long work starts."""
+    """Raise `UsageError` when `path` exists and may not be replaced; call it before long work starts.
+
+    A folder that is not of synthaug's making is never replaced: a mistyped --out must cost nobody's data.
+    """
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already: choose another --out or add --overwrite")
+    if path.is_dir() and any(path.iterdir()) and not any((path / name).exists() for name in OURS):
+        raise UsageError(f"{path} is a folder that synthaug did not make: choose another --out")
 
 
 @contextmanager

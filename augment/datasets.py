@@ -68,6 +68,8 @@ def load_dataset(
     Raises:
         DataError: unknown, missing, truncated or empty, in one line that says what to do.
     """
+    if channels not in (None, 1, 3):
+        raise UsageError(f"{channels} channels: expected 1 (grey) or 3 (RGB)")
     name, options = _parse(spec)
     request = Request(root, size, channels, split_seed, options)
     entries = named_datasets()

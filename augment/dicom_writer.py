@@ -83,9 +83,8 @@ def write_dicom(stream: ImageStream, folder: Path) -> None:
             position += 1
     if position == 0:
         raise DataError("no image to write: expected at least one, check the class and the number asked for")
-    if stream.attributes:
-        facts = json.dumps(dict(stream.attributes), indent=2, sort_keys=True)
-        (folder / "dataset.json").write_text(facts + "\n", encoding="utf-8")
+    facts = json.dumps({"images": position, **stream.attributes}, indent=2, sort_keys=True)
+    (folder / "dataset.json").write_text(facts + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,15 @@ def medmnist_names() -> dict[str, dict[str, Any]]:
 
 def find_medmnist(name: str, root: Path, size: int = 28) -> Path | None:
     """The data set's file below a data root, if it is there."""
-    file = f"{name}.npz" if size == 28 else f"{name}_{size}.npz"
-    for path in (root / file, root / "medmnist" / file):
+    for path in (root / file_name(name, size), root / "medmnist" / file_name(name, size)):
         if path.exists():
             return path
     return None
+
+
+def file_name(name: str, size: int) -> str:
+    """As the medmnist package calls it."""
+    return f"{name}.npz" if size == 28 else f"{name}_{size}.npz"
 
 
 def load_medmnist(name: str, root: Path, size: int | None) -> Splits:
@@ -49,8 +53,8 @@ def _download(name: str, root: Path, size: int) -> Path:
         dataset(split="train", root=str(folder), size=size, download=True)
     except Exception:
         raise DataError(
-            f"{name}: no {name}.npz below {root} or {folder}, and it could not be downloaded: put the file "
-            "there, name its folder by --data-root, or try --dataset phantom"
+            f"{name}: no {file_name(name, size)} below {root} or {folder}, and it could not be downloaded: "
+            "put it there, name its folder by --data-root, or try --dataset phantom"
         ) from None
     path = find_medmnist(name, root, size)
     assert path is not None

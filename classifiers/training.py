@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synthaug.augment.atomic import replacing
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import Indices, LabeledImages
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.transforms import classical_augmentation, to_unit_range
@@ -127,6 +128,8 @@ def _train(
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                raise UsageError(f"the loss is {losses[-1]} at step {step}: lower the learning rate")
             advance(1)
             if step % config.interval == 0 or step == config.steps:
                 look = {"step": float(step), "loss": float(np.mean(losses))} | _validate(network, val)

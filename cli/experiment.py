@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import GateError, UsageError
+from synthaug.cli.blending import open_generator, read_synthetic
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -146,6 +147,7 @@ def run_and_report(
     from synthaug.evaluation.fidelity import evaluate_fidelity
     from synthaug.evaluation.gain import run_experiment
     from synthaug.evaluation.report import Report
+    from synthaug.generators.training import check_images
 
     refuse_existing(folder, overwrite)
     arms = arms_of(options.ratios)
@@ -165,6 +167,8 @@ def run_and_report(
     make = _synthesizer(splits, options, folder, fabric)
     names = [name.strip() for name in options.extractor.split(",") if name.strip() != "none"]
     extractors = extractors_for(names, splits, inception_weights=options.inception_weights, fabric=fabric)
+    if options.generator is None and options.synthetic is None:
+        check_images(splits.train)
     if folder.exists():  # nothing is lost before everything that can be checked has been
         shutil.rmtree(folder)
     with replacing(folder / "config.toml") as fresh:
@@ -188,7 +192,9 @@ def run_and_report(
         on_cell=out.say,
     )
     fidelity = evaluate_fidelity(splits, first_pool[0], extractors) if extractors else []
-    logs = sorted(folder.glob("generator-*/log.jsonl"))
+    logs = sorted(
+        folder.glob("generator-*/log.jsonl"), key=lambda path: path.with_name("config.toml").stat().st_mtime
+    )
     log = [json.loads(line) for line in logs[0].read_text().splitlines()] if logs else []
     report = Report(splits, found, first_pool[0], fidelity, options.as_dict(), log)
     page = report.write(folder)
@@ -220,19 +226,27 @@ def _synthesizer(splits: "Splits", options: ExperimentOptions, folder: Path, fab
     """Where the synthetic images come from: a file, a generator made before, or one per labelled subset."""
     from dataclasses import replace
 
+    import numpy as np
+
     from synthaug.augment.blend import match_classes
-    from synthaug.augment.fingerprint import refuse_leak
-    from synthaug.augment.formats import read_images
+    from synthaug.augment.fingerprint import canonical_fingerprints
     from synthaug.generators.presets import preset
     from synthaug.generators.runs import own_synthesizer
-    from synthaug.generators.sampling import Synthesizer, collect_for
+    from synthaug.generators.sampling import collect_for
 
     if options.synthetic is not None:
-        pool = match_classes(read_images(options.synthetic), splits.class_names)
+        pool = match_classes(read_synthetic(options.synthetic, splits), splits.class_names)
         return lambda real, wanted, seed: pool
     if options.generator is not None:
-        made = Synthesizer(options.generator, str(fabric.device))
-        refuse_leak(splits.test, made.card.training_images, f"generator {made.path.stem}")
+        made = open_generator(options.generator, splits, str(fabric.device))
+        hidden = int(
+            np.isin(canonical_fingerprints(splits.train), made.card.training_images.fingerprints).sum()
+        )
+        if hidden and min(options.fractions) < 1:
+            raise GateError(
+                f"generator {made.path.stem} was trained on {hidden} images of this training split: with "
+                "--fractions below 1 it would bring hidden labels; leave --generator out"
+            )
         return lambda real, wanted, seed: collect_for(made, splits.class_names, wanted, seed)
     steps = options.generator_steps
     config = replace(preset(options.preset), steps=steps, interval=max(1, steps // 10))

@@ -65,7 +65,10 @@ def generate(
     synthesizer = Synthesizer(source, str(make_fabric(device, "32-true").device))
     names = synthesizer.card.class_names
     if classes:
-        plan = {synthesizer.label_of(name): n or 0 for name in classes}
+        labels = [synthesizer.label_of(name) for name in classes]
+        if len(set(labels)) < len(labels):
+            raise UsageError(f"--class {', '.join(classes)}: expected each class once")
+        plan = dict.fromkeys(labels, n or 0)
     elif per_class is not None:
         plan = dict.fromkeys(range(len(names)), per_class)
     else:
@@ -77,7 +80,7 @@ def generate(
                 f"{balance_with}: its classes are balanced already ({train.counts()}), nothing to make"
             )
     counts = {names[label]: count for label, count in plan.items()}
-    path = target or Path("-".join([*(name for name in counts), str(max(counts.values()))]) + ".h5")
+    path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
     kind = format_of(path, format)
     refuse_existing(path, overwrite)
     out.say(f"{counts} from {synthesizer.path.stem} ({synthesizer.card.data}) to {path} ({kind})")

@@ -41,7 +41,9 @@ def train_classifier(
     ] = "small-resnet",
     steps: Annotated[int, typer.Option(help="Optimiser updates.", min=1)] = 500,
     batch_size: Annotated[int, typer.Option(help="Images per update.", min=2)] = 64,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's largest step size.")] = 2e-3,
+    learning_rate: Annotated[
+        float, typer.Option(help="AdamW's largest step size.", min=1e-7, max=10.0)
+    ] = 2e-3,
     augment: Annotated[bool, typer.Option(help="Classical augmentation: pose, zoom, exposure.")] = True,
     balanced: Annotated[bool, typer.Option(help="Class-balanced sampling.")] = False,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-classifier.")] = None,
@@ -61,7 +63,9 @@ def train_classifier(
     from dataclasses import asdict
 
     from synthaug.augment.atomic import refuse_existing
+    from synthaug.augment.balance import blend_plan
     from synthaug.augment.datasets import load_dataset
+    from synthaug.classifiers.architectures import build_classifier
     from synthaug.classifiers.training import ClassifierConfig
     from synthaug.classifiers.training import train_classifier as train
     from synthaug.evaluation.classification import score_on_test
@@ -75,6 +79,21 @@ def train_classifier(
     except DataError as error:
         hint = "" if "phantom" in str(error) else "; `--dataset phantom` needs no data"
         raise DataError(f"{error}{hint}") from None
+    channels_in, side, _ = splits.train.image_shape
+    build_classifier(classifier, num_classes=len(splits.class_names), channels=channels_in, image_size=side)
+    if dry_run:
+        plan = dict(
+            zip(
+                splits.class_names,
+                blend_plan(list(splits.train.counts().values()), synthetic_ratio),
+                strict=True,
+            )
+        )
+        out.say(
+            f"{splits.name}: real {splits.train.counts()}, synthetic {plan}, {steps} steps of {classifier}"
+        )
+        out.result({"dataset": dataset, "images": {"real": splits.train.counts(), "synthetic": plan}})
+        return
     blended, origin = blended_training_set(
         splits,
         synthetic_ratio,
@@ -96,9 +115,6 @@ def train_classifier(
     )
     facts = {"dataset": dataset, "synthetic_ratio": synthetic_ratio, "synthetic": origin, "images": counts}
     facts["config"] = asdict(config)
-    if dry_run:
-        out.result(facts)
-        return
     trained = train(blended, splits.val, config, fabric)
     scores = score_on_test(trained, splits)
     facts |= {"best": trained.best, "test": {name: asdict(score) for name, score in scores.items()}}

@@ -30,7 +30,7 @@ def train_generator(
         int | None, typer.Option(help="Generator updates; the preset's by default.", min=1)
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after this long, if steps are not done.")
+        float | None, typer.Option(help="Stop after this long, if steps are not done.", min=0.01)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.", min=2)] = None,
     width: Annotated[int | None, typer.Option(help="Feature maps at 64 px.", min=4)] = None,
@@ -67,6 +67,7 @@ def train_generator(
     from synthaug.generators.diffaugment import policy
     from synthaug.generators.presets import preset as preset_named
     from synthaug.generators.runs import Source, train_run
+    from synthaug.generators.training import check_images
 
     out = Output(as_json)
     chosen: dict[str, Any] = {
@@ -94,6 +95,8 @@ def train_generator(
     if dry_run:
         out.result({"run": folder, "train": splits.train.counts(), "config": asdict(config)})
         return
+    check_images(splits.train)
+    fabric = make_fabric(device, precision)
     if overwrite and folder.exists() and not resume:
         shutil.rmtree(folder)
     source = Source(f"{splits.name} train split, {len(splits.train)} images {shape}", licence_of(dataset))
@@ -102,7 +105,7 @@ def train_generator(
         source,
         config,
         folder,
-        fabric=make_fabric(device, precision),
+        fabric=fabric,
         resume=resume,
         minutes=minutes,
     )

@@ -171,5 +171,5 @@ def arm_names(cells: list[Cell], fraction: float) -> list[str]:
 
 
 def share_of_labels(fraction: float) -> str:
-    """In words: 0.1 is "10 % of the labels"."""
-    return f"{100 * fraction:.3g} % of the labels"
+    """In words: 0.1 is "10 % of the training labels"."""
+    return f"{100 * fraction:.3g} % of the training labels"

@@ -19,7 +19,8 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from synthaug.augment.blend import match_classes
 from synthaug.augment.errors import DataError
-from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.images import Indices, LabeledImages, Splits
+from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.features import Extractor, Features
 
 log = logging.getLogger("synthaug")
@@ -128,10 +129,15 @@ def evaluate_fidelity(
 ) -> list[FidelityScore]:
     """Every metric, overall and per class, with its floor; a class of too few images is left out.
 
+    The synthetic images are brought to the real ones' size and channels first. "Overall" compares sets of
+    the same class proportions, the held-out real images': a class-balanced synthetic set is not marked down
+    for being balanced. It is left out where a class is missing.
+
     Raises:
         DataError: fewer than ten images, or no class name that the real set has.
     """
-    pool = match_classes(synthetic, real.class_names)
+    channels, side, _ = real.train.image_shape
+    pool = with_channels(resize(match_classes(synthetic, real.class_names), side), channels)
     if min(len(pool), len(real.val)) < SMALLEST:
         found = f"{len(pool)} synthetic images, {len(real.val)} held-out real ones"
         raise DataError(f"{found}: expected at least {SMALLEST} of each to score fidelity")
@@ -144,7 +150,7 @@ def evaluate_fidelity(
     scores: list[FidelityScore] = []
     for extractor in extractors:
         features = {name: extractor.extract(images) for name, images in sets.items()}
-        parts = {"overall": {name: np.arange(len(images)) for name, images in sets.items()}}
+        parts = {"overall": _of_equal_proportions(sets)}
         for label, name in enumerate(real.class_names):
             parts[name] = {key: np.flatnonzero(images.labels == label) for key, images in sets.items()}
         for part, rows in parts.items():
@@ -158,6 +164,20 @@ def evaluate_fidelity(
             made = _rows(features["synthetic"], rows["synthetic"][:n])
             scores += _score_part(extractor, part, reference, floor, made)
     return scores
+
+
+def _of_equal_proportions(sets: dict[str, LabeledImages]) -> dict[str, Indices]:
+    """Rows of each set in the class proportions of the floor; floor and synthetic rows are equally many."""
+    have = {name: np.array(list(images.counts().values())) for name, images in sets.items()}
+    mix = np.maximum(have["floor"], 1)  # every class of the floor has images, or it would not be validated on
+    scale = {name: float((counts / mix).min()) for name, counts in have.items()}
+    scale["floor"] = scale["synthetic"] = min(1.0, scale["synthetic"])
+    return {
+        name: np.concatenate(
+            [np.flatnonzero(images.labels == k)[: int(scale[name] * n)] for k, n in enumerate(mix)]
+        )
+        for name, images in sets.items()
+    }
 
 
 def _score_part(

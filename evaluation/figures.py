@@ -96,7 +96,9 @@ def validation_curves(cells: list[Cell], fraction: float) -> str:
     for name in arm_names(cells, fraction):
         histories = [cell.history for cell in cells_of(cells, fraction, name)]
         steps = [look["step"] for look in histories[0]]
-        axes.plot(steps, np.mean([[look["val_auroc"] for look in h] for h in histories], axis=0), label=name)
+        axes.plot(
+            steps, np.mean([[look["val_auroc"] for look in h] for h in histories], axis=0), ".-", label=name
+        )
     axes.set_xlabel("classifier step")
     axes.set_ylabel("validation AUROC")
     axes.legend(fontsize=8, loc="lower right")

@@ -95,11 +95,10 @@ def paired_gain(
 ) -> Estimate:
     """Mean score difference arm - reference over paired trainings, for new trainings *and* new patients.
 
-    The variance of the mean is the sum of two: the spread of the difference over trainings (subset,
-    generator, initial weights), s²/n, and the bootstrap variance over test patients with the trainings held
-    fixed. The t quantile's degrees of freedom follow Satterthwaite (1946): with few trainings that disagree
-    the interval is as wide as n - 1 degrees of freedom demand, with trainings that agree it is the test
-    set's size that decides. The sum errs on the wide side, as both parts see some of the same noise.
+    Two errors add in quadrature: of the trainings (subset, generator, initial weights), the t interval of
+    n - 1 degrees of freedom from the spread of the differences, and of the test patients, the normal interval
+    from the bootstrap with the trainings held fixed. Each carries its own quantile (a pooled Satterthwaite
+    interval is too narrow where few trainings happen to agree), so the result errs on the wide side.
 
     Args:
         arm, reference: probabilities (N, K) of each training; entry i of both shares seed and subset.
@@ -118,11 +117,7 @@ def paired_gain(
         np.mean([score(labels[rows], a[rows]) - score(labels[rows], b[rows]) for a, b in pairs])
         for rows in resample_groups(labels, groups, rounds, seed)
     ]
-    over_trainings = float(np.var(differences, ddof=1)) / n
-    over_patients = float(np.var(resampled, ddof=1))
-    variance = over_trainings + over_patients
-    if variance == 0:
-        return Estimate(mean, mean, mean, level)
-    freedom = variance**2 / (over_trainings**2 / (n - 1) + over_patients**2 / (rounds - 1))
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * variance**0.5
+    over_trainings = float(np.std(differences, ddof=1)) / n**0.5 * float(stats.t.ppf((1 + level) / 2, n - 1))
+    over_patients = float(np.std(resampled, ddof=1)) * float(stats.norm.ppf((1 + level) / 2))
+    half = float(np.hypot(over_trainings, over_patients))
     return Estimate(mean, mean - half, mean + half, level)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError
-from synthaug.augment.fingerprint import canonical_fingerprints
+from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures.resnet import ConditionalGenerator
 
@@ -34,8 +34,8 @@ class GeneratorCard:
         data: the data set and split that it was trained on, in words.
         licence: of the images it was trained on.
         config: the training's configuration.
-        training_images: `canonical_fingerprints` (uint64, sorted) of every image the training saw: whoever
-            tests a classifier can see whether a test image was among them. `save_generator` computes them.
+        training_images: fingerprints and sketches of every image the training saw: whoever tests a
+            classifier can see whether a test image was among them. `save_generator` computes them.
         sha256: of the file, known once it is read.
     """
 
@@ -44,7 +44,7 @@ class GeneratorCard:
     data: str
     licence: str
     config: dict[str, Any]
-    training_images: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False)
+    training_images: SeenImages = field(default_factory=SeenImages.none, repr=False)
     sha256: str = ""
 
 
@@ -63,9 +63,11 @@ def save_generator(
         name: (t.half() if t.is_floating_point() else t).contiguous().cpu()
         for name, t in generator.state_dict().items()
     }
-    seen = np.unique(canonical_fingerprints(images))
-    tensors["training_images"] = torch.from_numpy(seen.view(np.int64))
-    facts = {key: value for key, value in asdict(card).items() if key not in ("training_images", "sha256")}
+    seen = SeenImages.of(images)
+    tensors["training_fingerprints"] = torch.from_numpy(seen.fingerprints.view(np.int64))
+    tensors["training_sketches"] = torch.from_numpy(seen.sketches)
+    own_place = ("training_images", "sha256")
+    facts = {f.name: getattr(card, f.name) for f in fields(card) if f.name not in own_place}
     content = save(tensors, metadata={"format": FORMAT, "card": json.dumps(facts)})
     with replacing(path) as fresh:
         fresh.write_bytes(_with_sorted_metadata(content))
@@ -101,7 +103,10 @@ def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
     try:
         facts = json.loads(metadata["card"])
         facts["class_names"] = tuple(facts["class_names"])
-        facts["training_images"] = tensors.pop("training_images").numpy().view(np.uint64)
+        facts["training_images"] = SeenImages(
+            tensors.pop("training_fingerprints").numpy().view(np.uint64),
+            tensors.pop("training_sketches").numpy(),
+        )
         card = GeneratorCard(**facts, sha256=file_sha256(path))
         generator = ConditionalGenerator(**card.size)
         generator.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})

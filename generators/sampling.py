@@ -1,5 +1,6 @@
 """Images from a trained generator. Image i of class c depends on (generator, c, seed, i) and nothing else."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def card_attributes(card: GeneratorCard) -> dict[str, str | int | float]:
         "generator": card.sha256,
         "generator_data": card.data,
         "licence": card.licence,
+        "config": json.dumps(card.config, sort_keys=True),
         "value_range": "[-1, 1] mapped to 0..255",
     }
 

@@ -73,6 +73,16 @@ def train_generator(
     return training
 
 
+def check_images(images: LabeledImages) -> None:
+    """Raise `DataError` for images that no training can take: not square, or a class without any."""
+    _, height, width = images.image_shape
+    if height != width or height % 4:
+        raise DataError(f"images of {width}x{height}: expected square with a side divisible by 4, add --size")
+    for name, count in images.counts().items():
+        if not count:
+            raise DataError(f"class {name!r} has no training image: expected at least one of every class")
+
+
 class GANTraining:
     """Both networks, their optimisers, the averaged generator, the step count: all that a checkpoint holds.
 
@@ -81,15 +91,9 @@ class GANTraining:
     """
 
     def __init__(self, images: LabeledImages, config: GANConfig, fabric: Fabric):
-        channels, height, width = images.image_shape
-        if height != width or height % 4:
-            raise DataError(
-                f"images of {width}x{height}: expected square with a side divisible by 4, add --size"
-            )
+        check_images(images)
+        channels, height, _ = images.image_shape
         self.rows_of_class = [np.flatnonzero(images.labels == c) for c in range(len(images.class_names))]
-        for name, rows in zip(images.class_names, self.rows_of_class, strict=True):
-            if not len(rows):
-                raise DataError(f"class {name!r} has no training image: expected at least one of every class")
         self.images, self.config, self.fabric = images, config, fabric
         self.objective = objective(config.objective)
         size = {"num_classes": len(images.class_names), "image_size": height, "channels": channels}

@@ -110,7 +110,9 @@ def test_the_file_itself_names_format_classes_data_and_licence(path):
 def test_the_card_holds_the_fingerprint_of_every_training_image(path, training_images):
     _, card = load_generator(path)
     assert len(card.training_images) == 7
-    assert set(canonical_fingerprints(training_images).tolist()) == set(card.training_images.tolist())
+    assert set(canonical_fingerprints(training_images).tolist()) == set(
+        card.training_images.fingerprints.tolist()
+    )
 
 
 def test_a_test_image_that_the_generator_saw_is_a_leak_and_an_unseen_one_is_not(path, training_images, tiny):
@@ -164,7 +166,7 @@ def changed(path, change):
         lambda facts, tensors: facts.update(colour="blue"),
         lambda facts, tensors: facts["size"].update(width=5),
         lambda facts, tensors: facts["size"].update(depth=5),
-        lambda facts, tensors: tensors.pop("training_images"),
+        lambda facts, tensors: tensors.pop("training_sketches"),
         lambda facts, tensors: tensors.pop("stem.weight"),
     ],
 )

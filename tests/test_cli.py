@@ -100,7 +100,7 @@ def test_bad_data_is_one_line_and_status_4(arguments: tuple[str, ...]) -> None:
     Path("broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
     run = synthaug(*arguments)
     assert run.status == 4, run.err
-    assert "expected" in run.err or "put the file" in run.err
+    assert "expected" in run.err or "put it there" in run.err
     assert "Traceback" not in run.err
 
 

@@ -159,7 +159,7 @@ class TestAnEvaluation:
         scores = evaluate_fidelity(splits, phantom([40, 12], size=28, seed=9), [BLOCKS])
         assert [s.metric for s in scores] == 3 * list(METRICS)
         assert {(s.part, s.n, s.n_reference) for s in scores} == {
-            ("overall", 30, 60),
+            ("overall", 24, 60),
             ("normal", 15, 30),
             ("abnormal", 12, 30),
         }

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from synthaug.augment.errors import GateError
-from synthaug.augment.fingerprint import canonical_fingerprints, image_fingerprints, refuse_leak
+from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, image_fingerprints, refuse_leak
+from synthaug.augment.images import concatenate
+from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import resize
 
 
@@ -33,7 +35,16 @@ def test_an_image_and_its_28_pixel_version_are_one_to_the_canonical_fingerprint(
 
 def test_a_generator_that_saw_test_images_is_refused(tiny):
     train, test = tiny((4, 4), side=32), tiny((4, 4), side=32, seed=1)
-    refuse_leak(test, canonical_fingerprints(train), "G")
+    refuse_leak(test, SeenImages.of(train), "G")
     with pytest.raises(GateError, match="1 of 8 test images were in the training set of G") as error:
-        refuse_leak(test, canonical_fingerprints(resize(test.take([3]), 28)), "G")
+        refuse_leak(test, SeenImages.of(resize(test.take([3]), 28)), "G")
     assert error.value.exit_status == 3
+
+
+@pytest.mark.parametrize("size", [28, 32, 96, 128])
+def test_a_leak_is_seen_at_another_size_and_other_patients_are_none(size):
+    train, test = phantom([40, 0], 64, seed=1), phantom([40, 0], 64, seed=2)
+    seen = SeenImages.of(resize(concatenate([train, test.take(range(30))]), size))
+    with pytest.raises(GateError, match="of 40 test images"):
+        refuse_leak(test, seen, "G")
+    refuse_leak(test, SeenImages.of(resize(train, size)), "G")

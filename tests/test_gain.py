@@ -108,7 +108,7 @@ class TestTheTrainings:
         options = {"fractions": (1.0,), "ratios": (0.25,), "seeds": 2, "config": CONFIG, "fabric": FABRIC}
         found = run_experiment(splits, Resampler(classes=(1,)), on_cell=told.append, **options)
         assert SYNTHETIC_ONLY not in {cell.arm.name for cell in found.cells}
-        assert told[0].startswith("100 % of the labels, seed 0: no synthetic only")
+        assert told[0].startswith("100 % of the training labels, seed 0: no synthetic only")
         assert [gain.arm for gain in found.gains] == [f"{CLASSICAL} + synthetic 0.25"]
 
     def test_do_not_begin_with_too_few_synthetic_images(self, splits):
@@ -176,7 +176,7 @@ class TestTheVerdict:
         verdict, sentence = judged(cells({"real": 0, CLASSICAL: 0, BLEND: 0.5}))
         assert verdict == "helps"
         assert sentence.startswith(f"Synthetic images help: {BLEND} against ")
-        assert "with 100 % of the labels, changes AUROC by +0." in sentence
+        assert "with 100 % of the training labels, changes AUROC by +0." in sentence
 
     def test_is_harms_for_a_true_loss(self):
         verdict, sentence = judged(cells({"real": 0, CLASSICAL: 0, BLEND: -0.5}))
@@ -236,4 +236,4 @@ class TestTheVerdict:
         made += cells({"real": 0, CLASSICAL: 0, BLEND: -0.5})
         verdict, sentence = judged(made)
         assert verdict == "helps"
-        assert "10 % of the labels" in sentence
+        assert "10 % of the training labels" in sentence

@@ -7,7 +7,7 @@ import pytest
 
 from synthaug.augment.datasets import load_dataset
 from synthaug.augment.errors import GateError
-from synthaug.augment.fingerprint import canonical_fingerprints, image_fingerprints, refuse_leak
+from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, image_fingerprints, refuse_leak
 
 # Published images per class; train, val, test where they are split; the copies that were in two splits.
 PUBLISHED = {
@@ -71,9 +71,9 @@ def test_chestmnist_holds_the_same_images_at_28_and_64_pixels(data_root):
 
 def test_a_generator_trained_at_64_pixels_is_stopped_at_the_28_pixel_test_images(data_root):
     small, large = (load_dataset("chestmnist", data_root, size=size) for size in (28, 64))
-    refuse_leak(small.test, canonical_fingerprints(large.train), "G")
+    refuse_leak(small.test, SeenImages.of(large.train), "G")
     with pytest.raises(GateError, match="439 of 439 test images were in the training set of G"):
-        refuse_leak(small.test, canonical_fingerprints(large.test), "G")
+        refuse_leak(small.test, SeenImages.of(large.test), "G")
 
 
 @pytest.mark.slow

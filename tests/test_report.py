@@ -124,7 +124,7 @@ class TestThePage:
 
     def test_tells_shares_of_labels_in_per_cent(self, page):
         assert [row[1] for row in page.tables[0]] == ["labels"] + 4 * ["10 %"] + 4 * ["100 %"]
-        assert "ROC on test, 10 % of the labels" in page.text
+        assert "ROC on test, 10 % of the training labels" in page.text
         assert not re.search(r"0\.1 (of the )?labels", page.text)
 
     def test_has_one_fidelity_table_per_extractor(self, page):
