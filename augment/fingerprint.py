@@ -81,8 +81,8 @@ def refuse_leak(test: LabeledImages, seen: SeenImages, who: str) -> None:
     """Stop when test images were among those a generator was trained on, at this size or another.
 
     One equal image is a leak. Sketches catch other sizes: it is a leak when more than 2 % of the test images
-    have a look-alike among the seen ones; more than half of them, where the test set has look-alikes within
-    itself, as series of CT slices have and radiographs do not.
+    (and more than four) have a look-alike among the seen ones; more than half of them, where the test set has
+    look-alikes within itself, as series of CT slices have and radiographs do not.
 
     Args:
         who: the generator or file, in words.
@@ -94,7 +94,8 @@ def refuse_leak(test: LabeledImages, seen: SeenImages, who: str) -> None:
     sketches = image_sketches(test)
     alike = int(_have_look_alike(sketches, seen.sketches).sum())
     usual = int(_have_look_alike(sketches, sketches, itself=True).sum())
-    too_many = (0.02 if usual <= 0.02 * len(test) else 0.5) * len(test)
+    few = max(4, 0.02 * len(test))  # chance look-alikes
+    too_many = few if usual <= few else 0.5 * len(test)
     leaked = max(equal, alike if alike > too_many else 0)
     if leaked:
         raise GateError(

@@ -31,7 +31,7 @@ def blended_training_set(
         return blend(splits.train, read_synthetic(synthetic, splits), ratio, seed), str(synthetic)
     synthesizer = open_generator(generator, splits, device)
     pool = collect_for(synthesizer, splits.class_names, plan, seed)
-    return blend(splits.train, pool, ratio, seed), f"{synthesizer.path.stem} {synthesizer.card.sha256[:12]}"
+    return blend(splits.train, pool, ratio, seed), f"{synthesizer.name} {synthesizer.card.sha256[:12]}"
 
 
 def open_generator(generator: str | None, splits: "Splits", device: str) -> "Synthesizer":
@@ -44,7 +44,7 @@ def open_generator(generator: str | None, splits: "Splits", device: str) -> "Syn
     from synthaug.generators.sampling import Synthesizer, shipped_for
 
     synthesizer = Synthesizer(generator or shipped_for(splits.class_names), device)
-    name, card = synthesizer.path.stem, synthesizer.card
+    name, card = synthesizer.name, synthesizer.card
     refuse_leak(splits.test, card.training_images, f"generator {name}")
     if generator is None and splits.name not in card.data.lower():
         log.warning("generator %s was chosen by its class names; it was trained on %s", name, card.data)

@@ -42,7 +42,7 @@ class ExperimentOptions:
     preset: str = "synthaug"
     generator: str | None = None
     synthetic: Path | None = None
-    generator_steps: int = 3000
+    generator_steps: int = 2000
     steps: int = 500
     classifier: str = "small-resnet"
     extractor: str = "domain"
@@ -73,7 +73,7 @@ def experiment(
         str | None, typer.Option(help="Use this generator instead of training one per subset.")
     ] = None,
     synthetic: Annotated[Path | None, typer.Option(help="Use these images instead of a generator.")] = None,
-    generator_steps: Annotated[int, typer.Option(help="Updates of each generator.", min=1)] = 3000,
+    generator_steps: Annotated[int, typer.Option(help="Updates of each generator.", min=1)] = 2000,
     steps: Annotated[
         int, typer.Option(help="Updates of each classifier, the same for every arm.", min=1)
     ] = 500,
@@ -244,7 +244,7 @@ def _synthesizer(splits: "Splits", options: ExperimentOptions, folder: Path, fab
         )
         if hidden and min(options.fractions) < 1:
             raise GateError(
-                f"generator {made.path.stem} was trained on {hidden} images of this training split: with "
+                f"generator {made.name} was trained on {hidden} images of this training split: with "
                 "--fractions below 1 it would bring hidden labels; leave --generator out"
             )
         return lambda real, wanted, seed: collect_for(made, splits.class_names, wanted, seed)

@@ -83,7 +83,7 @@ def generate(
     path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
     kind = format_of(path, format)
     refuse_existing(path, overwrite)
-    out.say(f"{counts} from {synthesizer.path.stem} ({synthesizer.card.data}) to {path} ({kind})")
+    out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
     if not dry_run:
         stream = synthesizer.stream(plan, seed)
         with progress_bar("generate", stream.total) as advance:
@@ -95,7 +95,7 @@ def generate(
             "format": kind,
             "counts": counts,
             "seed": seed,
-            "generator": {"name": synthesizer.path.stem, "sha256": synthesizer.card.sha256},
+            "generator": {"name": synthesizer.name, "sha256": synthesizer.card.sha256},
             "written": not dry_run,
         }
     )

@@ -35,6 +35,11 @@ class Synthesizer:
         self.device = device
 
     @property
+    def name(self) -> str:
+        """The file's name, or the run's."""
+        return self.path.parent.name if self.path.name == "generator.safetensors" else self.path.stem
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of what it makes."""
         side = self.card.size["image_size"]

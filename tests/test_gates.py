@@ -1,0 +1,92 @@
+"""What must never happen, tried from the command line."""
+
+from pathlib import Path
+
+import pytest
+from cli_runner import synthaug
+
+DATA = "phantom:n=160,abnormal=0.25"
+TINY = ("--steps", "2", "--device", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def data() -> str:
+    """A folder of 64 px images; the same images, made smaller, at every --size."""
+    assert synthaug("export", DATA, "data", "--size", "64").status == 0
+    return "data"
+
+
+@pytest.fixture
+def generator(data: str) -> str:
+    """Trained on the training split of split seed 0, at 32 px."""
+    run = synthaug("train-generator", "--dataset", data, "--size", "32", "--width", "4", "--out", "g", *TINY)
+    assert run.status == 0, run.err
+    return "g"
+
+
+@pytest.mark.parametrize("size", ["28", "32", "64"])
+def test_a_generator_that_saw_the_test_images_is_refused_at_every_size(generator: str, size: str) -> None:
+    options = (
+        "--dataset",
+        "data",
+        "--size",
+        size,
+        "--generator",
+        generator,
+        "--synthetic-ratio",
+        "0.5",
+        *TINY,
+    )
+    assert synthaug("train-classifier", *options).status == 0
+    run = synthaug("train-classifier", *options, "--split-seed", "1", "--out", "other-split")
+    assert run.status == 3
+    assert "test images were in the training set" in run.err
+    assert not Path("other-split").exists()
+
+
+def test_a_file_that_holds_test_images_is_refused() -> None:
+    assert synthaug("export", DATA, "test.npz", "--split", "test", "--size", "28").status == 0
+    run = synthaug(
+        "train-classifier", "--dataset", DATA, "--size", "28", "--synthetic", "test.npz",
+        "--synthetic-ratio", "0.1", *TINY,
+    )  # fmt: skip
+    assert run.status == 3
+    assert "test.npz" in run.err
+
+
+def test_a_generator_that_saw_more_labels_than_the_classifier_may_is_refused(generator: str) -> None:
+    options = ("--dataset", "data", "--size", "32", "--generator", generator, "--extractor", "none")
+    run = synthaug("experiment", *options, "--fractions", "0.5", *TINY)
+    assert run.status == 3
+    assert "hidden labels" in run.err
+    assert synthaug("experiment", *options, "--seeds", "2", *TINY).status in (0, 3)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "--class", "normal", "--n", "2"),
+        ("train-generator", "--dataset", DATA, "--size", "28"),
+        ("experiment", "--dataset", DATA, "--size", "28"),
+        ("train-classifier", "--dataset", DATA, "--size", "28"),
+    ],
+)
+def test_a_folder_of_somebody_else_is_never_replaced(command: tuple[str, ...]) -> None:
+    Path("precious").mkdir()
+    Path("precious/thesis.txt").write_text("years")
+    run = synthaug(*command, "--out", "precious", "--overwrite")
+    assert run.status == 2
+    assert "did not make" in run.err
+    assert Path("precious/thesis.txt").read_text() == "years"
+
+
+def test_a_refused_training_costs_no_earlier_run(generator: str) -> None:
+    before = Path("g/generator.safetensors").read_bytes()
+    run = synthaug("train-generator", "--dataset", DATA, "--size", "30", "--out", "g", "--overwrite", *TINY)
+    assert run.status == 4
+    assert Path("g/generator.safetensors").read_bytes() == before
