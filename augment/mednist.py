@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import logging
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -75,6 +76,7 @@ def _download(root: Path) -> Path:
     from monai.apps.utils import download_url
 
     path = root / "MedNIST.tar.gz"
+    logging.getLogger("monai.apps").setLevel(logging.CRITICAL)  # a failure is told below, in one line
     try:
         root.mkdir(parents=True, exist_ok=True)
         download_url(MedNISTDataset.resource, path, hash_val=MedNISTDataset.md5, progress=False)
