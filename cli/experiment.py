@@ -142,7 +142,7 @@ def run_and_report(
     from synthaug.augment.images import LabeledImages
     from synthaug.classifiers.architectures import build_classifier
     from synthaug.classifiers.training import ClassifierConfig
-    from synthaug.evaluation.arms import arms_of, share_of_labels
+    from synthaug.evaluation.arms import arms_of
     from synthaug.evaluation.features import extractors_for
     from synthaug.evaluation.fidelity import evaluate_fidelity
     from synthaug.evaluation.gain import run_experiment
@@ -200,14 +200,15 @@ def run_and_report(
     page = report.write(folder)
     facts = report.as_dict()
     out.table(
-        ["arm", "labels", ">real", ">synthetic", ">AUROC", ">AUPRC", ">balanced acc."],
+        ["arm", "labels", ">real", ">synthetic", ">AUROC", ">SD", ">AUPRC", ">balanced acc."],
         [
             [
                 row["arm"],
-                share_of_labels(row["fraction"]),
+                f"{100 * row['fraction']:.3g} %",
                 str(sum(row["images"]["real"].values())),
                 str(sum(row["images"]["synthetic"].values())),
                 f"{row['AUROC']:.4f}",
+                "–" if row["AUROC SD"] is None else f"{row['AUROC SD']:.4f}",
                 f"{row['AUPRC']:.4f}",
                 f"{row['balanced accuracy']:.3f}",
             ]
