@@ -25,7 +25,7 @@ def demo(
     from synthaug.augment.datasets import load_dataset
 
     options = ExperimentOptions(
-        dataset=DATA, size=SIZE, seeds=2, generator_steps=600, steps=200, device=device, precision=precision
+        dataset=DATA, size=SIZE, seeds=3, generator_steps=400, steps=150, device=device, precision=precision
     )
     splits = load_dataset(DATA, Path(), size=SIZE)
     run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite, dry_run=False)
