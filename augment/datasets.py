@@ -92,7 +92,7 @@ def named_datasets() -> dict[str, DatasetEntry]:
     return {
         "phantom": DatasetEntry(_phantom, lambda root: None, None, ("normal", "abnormal"), "none, made here"),
         "mednist": DatasetEntry(
-            lambda r: load_mednist(r.root, r.size, r.split_seed),
+            lambda r: load_mednist(r.root, r.split_seed),
             find_mednist,
             58_954,
             ("AbdomenCT", "BreastMRI", "ChestCT", "CXR", "Hand", "HeadCT"),

@@ -86,6 +86,13 @@ class LabeledImages:
         numbers = np.bincount(self.labels, minlength=len(self.class_names))
         return {name: int(n) for name, n in zip(self.class_names, numbers, strict=True)}
 
+    def counts_by_origin(self) -> dict[str, dict[str, int]]:
+        """Images per class, real and synthetic apart."""
+        return {
+            "real": self.take(~self.synthetic).counts(),
+            "synthetic": self.take(self.synthetic).counts(),
+        }
+
     def batches(self, size: int) -> Iterator["LabeledImages"]:
         """The images in order, `size` at a time."""
         for start in range(0, len(self), size):

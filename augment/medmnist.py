@@ -6,7 +6,6 @@ from typing import Any
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Splits
 from synthaug.augment.npz import load_npz
-from synthaug.augment.transforms import resize
 
 SIZES = (28, 64, 128, 224)
 
@@ -32,15 +31,14 @@ def file_name(name: str, size: int) -> str:
 
 
 def load_medmnist(name: str, root: Path, size: int | None) -> Splits:
-    """The official splits; sizes that MedMNIST does not have are resized from 28 px.
+    """The official splits, at `size` where MedMNIST has it and at 28 px otherwise.
 
     Raises:
         DataError: not found and not downloadable, or not a whole file of this layout.
     """
     stored = size if size in SIZES else 28
     path = find_medmnist(name, root, stored) or _download(name, root, stored)
-    splits = load_npz(path, name, tuple(medmnist_names()[name]["label"].values()))
-    return splits if size is None else splits.map(lambda part: resize(part, size))
+    return load_npz(path, name, tuple(medmnist_names()[name]["label"].values()))
 
 
 def _download(name: str, root: Path, size: int) -> Path:

@@ -18,7 +18,6 @@ from synthaug.augment.folder import read_folder
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.labels import class_order
 from synthaug.augment.splits import draw_splits
-from synthaug.augment.transforms import resize
 
 
 def find_mednist(root: Path) -> Path | None:
@@ -29,7 +28,7 @@ def find_mednist(root: Path) -> Path | None:
     return None
 
 
-def load_mednist(root: Path, size: int | None, seed: int) -> Splits:
+def load_mednist(root: Path, seed: int) -> Splits:
     """58,954 images of six classes, 64 px grey; split 80 / 10 / 10 (the data set has no patients, no split).
 
     Raises:
@@ -37,8 +36,7 @@ def load_mednist(root: Path, size: int | None, seed: int) -> Splits:
     """
     source = find_mednist(root) or _download(root)
     images = read_folder(source) if source.is_dir() else _read_archive(source)
-    splits = draw_splits(images, "mednist", val=0.1, test=0.1, seed=seed)
-    return splits if size is None else splits.map(lambda part: resize(part, size))
+    return draw_splits(images, "mednist", val=0.1, test=0.1, seed=seed)
 
 
 def _read_archive(path: Path) -> LabeledImages:

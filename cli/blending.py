@@ -73,11 +73,3 @@ def read_synthetic(path: Path, splits: "Splits") -> "LabeledImages":
         if card.sha256.encode() in makers:
             refuse_leak(splits.test, card.training_images, f"generator {name}, which made {path}")
     return images
-
-
-def counts_by_origin(images: "LabeledImages") -> dict[str, dict[str, int]]:
-    """Images per class, real and synthetic apart."""
-    return {
-        "real": images.take(~images.synthetic).counts(),
-        "synthetic": images.take(images.synthetic).counts(),
-    }

@@ -27,6 +27,8 @@ from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from synthaug.augment.images import Splits
     from synthaug.evaluation.arms import Synthesize
 
@@ -147,6 +149,7 @@ def run_and_report(
     from synthaug.evaluation.fidelity import evaluate_fidelity
     from synthaug.evaluation.gain import run_experiment
     from synthaug.evaluation.report import Report
+    from synthaug.generators.runs import subset_run
     from synthaug.generators.training import check_images
 
     refuse_existing(folder, overwrite)
@@ -173,12 +176,12 @@ def run_and_report(
         shutil.rmtree(folder)
     with replacing(folder / "config.toml") as fresh:
         fresh.write_text(tomli_w.dumps(options.as_dict()))
-    first_pool: list[LabeledImages] = []
+    first: list[tuple[LabeledImages, Path]] = []  # what the report shows: one subset's images and training
 
     def remember(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
         pool = make(real, wanted, seed)
-        if not first_pool:
-            first_pool.append(pool)
+        if not first:
+            first.append((pool, subset_run(folder, real, seed) / "log.jsonl"))
         return pool
 
     found = run_experiment(
@@ -191,14 +194,12 @@ def run_and_report(
         fabric=fabric,
         on_cell=out.say,
     )
-    fidelity = evaluate_fidelity(splits, first_pool[0], extractors) if extractors else []
-    logs = sorted(
-        folder.glob("generator-*/log.jsonl"), key=lambda path: path.with_name("config.toml").stat().st_mtime
-    )
-    log = [json.loads(line) for line in logs[0].read_text().splitlines()] if logs else []
-    report = Report(splits, found, first_pool[0], fidelity, options.as_dict(), log)
+    pool, log_file = first[0]
+    fidelity = evaluate_fidelity(splits, pool, extractors) if extractors else []
+    log = [json.loads(line) for line in log_file.read_text().splitlines()] if log_file.exists() else []
+    report = Report(splits, found, pool, fidelity, options.as_dict(), log)
     page = report.write(folder)
-    facts = report.as_dict()
+    facts = report.facts
     out.table(
         ["arm", "labels", ">real", ">synthetic", ">AUROC", ">SD", ">AUPRC", ">balanced acc."],
         [
@@ -223,7 +224,9 @@ def run_and_report(
     return facts
 
 
-def _synthesizer(splits: "Splits", options: ExperimentOptions, folder: Path, fabric: Any) -> "Synthesize":
+def _synthesizer(
+    splits: "Splits", options: ExperimentOptions, folder: Path, fabric: "Fabric"
+) -> "Synthesize":
     """Where the synthetic images come from: a file, a generator made before, or one per labelled subset."""
     from dataclasses import replace
 

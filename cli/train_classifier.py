@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import DataError
-from synthaug.cli.blending import blended_training_set, counts_by_origin
+from synthaug.cli.blending import blended_training_set
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -102,7 +102,7 @@ def train_classifier(
         seed=seed,
         device=str(fabric.device),
     )
-    counts = counts_by_origin(blended)
+    counts = blended.counts_by_origin()
     out.say(f"{splits.name}: real {counts['real']}, synthetic {counts['synthetic']} (from {origin})")
     config = ClassifierConfig(
         name=classifier,

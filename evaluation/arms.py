@@ -149,10 +149,7 @@ def _train_cell(
         fraction=fraction,
         seed=seed,
         arm=arm,
-        counts={
-            "real": train.take(~train.synthetic).counts(),
-            "synthetic": train.take(train.synthetic).counts(),
-        },
+        counts=train.counts_by_origin(),
         val_auroc=trained.best["val_auroc"],
         threshold=tune_threshold(splits.val.labels, val) if val.shape[1] == 2 else None,
         test=predict(trained.network, splits.test).probabilities,

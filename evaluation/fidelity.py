@@ -147,12 +147,12 @@ def evaluate_fidelity(
         "floor": _at_most(real.val, LARGEST, shuffled),
         "synthetic": _at_most(pool, LARGEST, shuffled),
     }
+    parts = {"overall": _of_equal_proportions(sets)}
+    for label, name in enumerate(real.class_names):
+        parts[name] = {key: np.flatnonzero(images.labels == label) for key, images in sets.items()}
     scores: list[FidelityScore] = []
     for extractor in extractors:
         features = {name: extractor.extract(images) for name, images in sets.items()}
-        parts = {"overall": _of_equal_proportions(sets)}
-        for label, name in enumerate(real.class_names):
-            parts[name] = {key: np.flatnonzero(images.labels == label) for key, images in sets.items()}
         for part, rows in parts.items():
             n = min(len(rows["floor"]), len(rows["synthetic"]))
             fewest = min(len(numbers) for numbers in rows.values())

@@ -6,6 +6,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ class Report:
     config: Mapping[str, Any]
     generator_log: Sequence[Mapping[str, Any]] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    @cached_property
+    def facts(self) -> dict[str, Any]:
         """The content of report.json."""
         return {
             "verdict": self.experiment.verdict,
@@ -84,7 +86,7 @@ class Report:
 
     def write(self, folder: Path) -> Path:
         """Write report.json and report.html into `folder`; the path of the page."""
-        facts = self.as_dict()
+        facts = self.facts
         with replacing(folder / "report.json") as fresh:
             fresh.write_text(json.dumps(facts, indent=1, default=str, allow_nan=False), encoding="utf-8")
         with replacing(folder / "report.html") as fresh:

@@ -63,16 +63,21 @@ def train_run(
     return training
 
 
+def subset_run(run: Path, real: LabeledImages, seed: int) -> Path:
+    """The folder of the generator that was trained on one labelled subset."""
+    return run / f"generator-n{len(real)}-seed{seed}"
+
+
 def own_synthesizer(
     config: GANConfig, run: Path, name: str, fabric: Fabric
 ) -> Callable[[LabeledImages, list[int], int], LabeledImages]:
     """A function that trains a generator on the images it is given, and synthesises from it.
 
-    Each (number of images, seed) has its own run folder below `run`.
+    Each subset has its own run folder below `run`, see `subset_run`.
     """
 
     def synthesize(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
-        folder = run / f"generator-n{len(real)}-seed{seed}"
+        folder = subset_run(run, real, seed)
         source = Source(
             f"{name}: {len(real)} labelled training images, subset seed {seed}", "as the data set"
         )

@@ -165,7 +165,7 @@ class TestTheJSON:
 
     def test_means_what_the_cells_say(self):
         found = report(seeds=3, fractions=(1.0,))
-        row = found.as_dict()["arms"][0]
+        row = found.facts["arms"][0]
         labels = found.splits.test.labels
         pairs = [
             c.test[labels == 1, 1][:, None] > c.test[labels == 0, 1] for c in found.experiment.cells[::4]
