@@ -6,7 +6,7 @@ Where an export keeps what, so that each file explains itself and can be made ag
   the value a hash of the name, the meaning the name itself). One series per class and patient.
 - synthetic or real: Synthetic Data (0008,001C), and Conversion Type SYN or WSD.
 - generator: Contributing Equipment with purpose (109100, DCM, "Synthesizing Equipment"); its hash is the
-  serial number.
+  serial number, and its description says what the memorization gate found.
 - for reading back: Image Comments holds one JSON object with label, all class names in order, generator,
   seed and index. Facts about the whole set are in `dataset.json` beside the class folders.
 """
@@ -34,7 +34,7 @@ from pydicom.valuerep import DA, DT, TM
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import pseudonym
-from synthaug.augment.stream import ImageStream
+from synthaug.augment.stream import ImageStream, write_facts
 
 # The same image gets the same UID on every machine: a name-based UUID under the root 2.25 (PS3.5 B.2).
 UID_NAMESPACE = uuid.UUID("9a4bd3bb-6d6f-5b8e-9f0e-3d0f3a2c7a51")
@@ -75,7 +75,8 @@ def write_dicom(stream: ImageStream, folder: Path) -> None:
         for row in range(len(batch)):
             image = batch.take([row])
             if export is None:
-                export = _Export(stream.class_names, _moment(), _sha256(image.pixels))
+                gate = str(stream.attributes.get("memorization_gate", ""))
+                export = _Export(stream.class_names, _moment(), _sha256(image.pixels), gate)
             class_folder = class_folders[int(image.labels[0])]
             class_folder.mkdir(exist_ok=True)
             captured = export.capture(image, position)
@@ -83,8 +84,7 @@ def write_dicom(stream: ImageStream, folder: Path) -> None:
             position += 1
     if position == 0:
         raise DataError("no image to write: expected at least one, check the class and the number asked for")
-    facts = json.dumps({"images": position, **stream.attributes}, indent=2, sort_keys=True)
-    (folder / "dataset.json").write_text(facts + "\n", encoding="utf-8")
+    write_facts(stream, folder)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class _Export:
     class_names: tuple[str, ...]
     moment: datetime
     fingerprint: str
+    gate: str
 
     def capture(self, image: LabeledImages, position: int) -> SCImage:
         """The Secondary Capture of the one image in `image`, the `position`-th of the export."""
@@ -156,7 +157,7 @@ class _Export:
             content_time=time,
             series_description=title,
             specific_character_set="ISO_IR 192",
-            contributing_equipment=[_synthesizer(source.generator)] if source.synthetic else None,
+            contributing_equipment=[_synthesizer(source.generator, self.gate)] if source.synthetic else None,
         )
         code = hashlib.sha256(class_name.encode()).hexdigest()[:16]
         captured.SeriesDescriptionCodeSequence = [CodedConcept(code, "99SYNTHAUG", title)]
@@ -181,14 +182,15 @@ class _Export:
         return json.dumps(record)
 
 
-def _synthesizer(generator: str) -> ContributingEquipment:
+def _synthesizer(generator: str, gate: str) -> ContributingEquipment:
+    words = f"Image made by generator {generator or 'unknown'}, not from a patient"
     return ContributingEquipment(
         manufacturer="synthaug",
         purpose_of_reference=codes.DCM.SynthesizingEquipment,
         manufacturer_model_name="synthaug generator",
         software_versions=VERSION,
         device_serial_number=generator or None,
-        contribution_description=f"Image made by generator {generator or 'unknown'}, not from a patient",
+        contribution_description=f"{words}; memorization gate: {gate}"[:1024] if gate else words,
     )
 
 

@@ -1,7 +1,8 @@
 """Which images of two sets are the same: exact fingerprints, and sketches that survive a change of size."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ STEP = 3  # grey levels between neighbours that count as a change: flat backgrou
 # Bits of 256. Measured at 28 to 128 px: nine in ten images differ by at most 8 (HAM10000: 10) from themselves
 # at another size; different chest radiographs by 16 or more, adjacent CT slices by as few as none.
 SAME = 8
+STRUCTURED = 24  # bits that a sketch must have set to recognise an image by: a black image has none
+SAMPLE = 4000  # images among which the usual distance is looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,34 @@ class SeenImages:
 
     def __len__(self) -> int:
         return len(self.fingerprints)
+
+    @cached_property
+    def usual_bits(self) -> int:
+        """The largest distance of sketches, at most `SAME` bits, that fewer than 1 % of the images have.
+
+        To another of the same set. Where images resemble each other, as slices of a series do, only equal
+        sketches (0 bits) tell a copy from a neighbour.
+        """
+        some = self.sketches[:: max(1, len(self.sketches) // SAMPLE)]
+        if len(self.sketches) < 2:
+            return SAME
+        nearest = _bits_to_nearest(some, self.sketches, at_least=1)
+        return max((bits for bits in range(1, SAME + 1) if (nearest <= bits).mean() < 0.01), default=0)
+
+    def look_alikes(self, images: LabeledImages) -> npt.NDArray[np.bool_]:
+        """(N,) bool: is the image, or its mirror image, one of these, as far as a sketch can tell?
+
+        Equal pixels at 28 px count, and sketches within `usual_bits`. An image with hardly any structure has
+        no sketch to be recognised by: only equal pixels count there.
+        """
+        found = np.isin(canonical_fingerprints(images), self.fingerprints)
+        if not len(self.sketches):
+            return found
+        for pixels in (images.pixels, images.pixels[..., ::-1]):
+            sketches = image_sketches(replace(images, pixels=pixels))
+            structured = np.unpackbits(sketches, axis=1).sum(axis=1) >= STRUCTURED
+            found |= structured & (_bits_to_nearest(sketches, self.sketches) <= self.usual_bits)
+        return found
 
 
 def image_fingerprints(images: LabeledImages) -> npt.NDArray[np.uint64]:
@@ -110,13 +141,25 @@ def _have_look_alike(
     """(N,): is there another sketch within `SAME` bits? `itself` leaves out each sketch's own place."""
     if not len(others):
         return np.zeros(len(sketches), dtype=bool)
+    return _bits_to_nearest(sketches, others, itself=itself) <= SAME
+
+
+def _bits_to_nearest(
+    sketches: npt.NDArray[np.uint8],
+    others: npt.NDArray[np.uint8],
+    *,
+    itself: bool = False,
+    at_least: int = 0,
+) -> npt.NDArray[np.float32]:
+    """(N,) bits between each sketch and the nearest other one, of those that differ in `at_least` bits."""
     signs = [2 * np.unpackbits(s, axis=1).astype(np.float32) - 1 for s in (sketches, others)]
     bits = signs[0].shape[1]
     found = []
     for start in range(0, len(sketches), 512):  # ±1 vectors: their product counts equal bits
-        products = signs[0][start : start + 512] @ signs[1].T
+        distances = (bits - signs[0][start : start + 512] @ signs[1].T) / 2
         if itself:
-            rows = np.arange(len(products))
-            products[rows, start + rows] = -bits
-        found.append((bits - products.max(axis=1)) / 2 <= SAME)
+            rows = np.arange(len(distances))
+            distances[rows, start + rows] = bits
+        distances[distances < at_least] = bits
+        found.append(distances.min(axis=1))
     return np.concatenate(found)

@@ -18,7 +18,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Splits
 from synthaug.augment.labels import class_order
 from synthaug.augment.splits import carve_validation, draw_splits, official_splits
-from synthaug.augment.stream import ImageStream
+from synthaug.augment.stream import ImageStream, write_facts
 
 Table = Mapping[str, Mapping[str, str]]  # what labels.csv says of each file
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -112,6 +112,7 @@ def write_folder(stream: ImageStream, folder: Path) -> None:
                     [path, label, patient, int(batch.synthetic[k]), origin[0].decode(), *origin[1:]]
                 )
                 number += 1
+    write_facts(stream, folder)
 
 
 def _folder_name(label: str) -> str:

@@ -8,11 +8,11 @@ from synthaug.augment.atomic import replacing
 from synthaug.augment.dicom import holds_dicom, read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, read_folder, write_folder
-from synthaug.augment.hdf5 import read_hdf5, write_hdf5
+from synthaug.augment.hdf5 import read_hdf5, read_hdf5_attributes, write_hdf5
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.npz import read_npz, write_npz
+from synthaug.augment.npz import read_npz, read_npz_attributes, write_npz
 from synthaug.augment.pseudonym import without_names
-from synthaug.augment.stream import ImageStream
+from synthaug.augment.stream import Attributes, ImageStream, read_facts
 from synthaug.augment.transforms import resize
 
 
@@ -25,18 +25,20 @@ class Format:
             is passed (None: its own choice), others may leave that to the caller.
         write: puts a stream at a path that does not exist yet.
         suffix: of its files; empty for folders.
+        attributes: gives the facts about the whole set that `write` put there.
     """
 
     read: Callable[[Path, int | None], LabeledImages]
     write: Callable[[ImageStream, Path], None]
     suffix: str
+    attributes: Callable[[Path], Attributes]
 
 
 FORMATS = {
-    "hdf5": Format(lambda path, size: read_hdf5(path), write_hdf5, ".h5"),
-    "npz": Format(lambda path, size: read_npz(path), write_npz, ".npz"),
-    "folder": Format(read_folder, write_folder, ""),
-    "dicom": Format(read_dicom, write_dicom, ""),
+    "hdf5": Format(lambda path, size: read_hdf5(path), write_hdf5, ".h5", read_hdf5_attributes),
+    "npz": Format(lambda path, size: read_npz(path), write_npz, ".npz", read_npz_attributes),
+    "folder": Format(read_folder, write_folder, "", read_facts),
+    "dicom": Format(read_dicom, write_dicom, "", read_facts),
 }
 
 
@@ -73,6 +75,11 @@ def read_images(path: Path, size: int | None = None) -> LabeledImages:
         raise DataError(f"{path}: not found, expected a .h5 or .npz file or a folder of classes or DICOM")
     images = FORMATS[format_of(path)].read(path, size)
     return images if size is None else resize(images, size)
+
+
+def read_attributes(path: Path) -> dict[str, str | int | float]:
+    """Facts about the whole set at a path: generator, licence, memorization gate; {} where there is none."""
+    return dict(FORMATS[format_of(path)].attributes(path)) if path.exists() else {}
 
 
 def write_images(

@@ -16,7 +16,7 @@ import numpy as np
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
-from synthaug.augment.stream import ImageStream
+from synthaug.augment.stream import Attributes, ImageStream
 
 SCHEMA = "synthaug/1"
 CHUNK_BYTES = 1 << 20
@@ -90,6 +90,16 @@ def read_hdf5(path: Path) -> LabeledImages:
             )
     except (OSError, KeyError) as error:
         raise DataError(f"{path}: expected a whole HDF5 file of schema {SCHEMA}, found {error}") from None
+
+
+def read_hdf5_attributes(path: Path) -> Attributes:
+    """The facts about the whole set that `write_hdf5` wrote."""
+    own = ("schema", "class_names", "bits")
+    with h5py.File(path, "r") as file:
+        facts = {
+            k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items() if k not in own
+        }
+    return {k: v for k, v in facts.items() if isinstance(v, (str, int, float))}
 
 
 def _rechunked(batches: Iterable[LabeledImages], rows: int) -> Iterator[LabeledImages]:

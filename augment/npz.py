@@ -1,5 +1,6 @@
 """MedMNIST's .npz layout, in and out: {train,val,test}_images (N, H, W[, 3]) and _labels (N, 1)."""
 
+import json
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,7 +13,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
 from synthaug.augment.splits import official_splits
-from synthaug.augment.stream import ImageStream
+from synthaug.augment.stream import Attributes, ImageStream
 
 Arrays = dict[str, npt.NDArray[Any]]
 PARTS = ("train", "val", "test")
@@ -48,6 +49,16 @@ def read_npz(path: Path) -> LabeledImages:
     if not len(arrays["train_images"]):
         raise DataError(f"{path}: train_images is empty, expected at least one image")
     return _labelled(path, arrays, "train", None)
+
+
+def read_npz_attributes(path: Path) -> Attributes:
+    """The facts about the whole set that `write_npz` wrote; nothing in a file of MedMNIST's own."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found: Attributes = json.loads(str(file["attributes"])) if "attributes" in file.files else {}
+        return found
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
 
 
 def _labelled(path: Path, arrays: Arrays, part: str, class_names: tuple[str, ...] | None) -> LabeledImages:
@@ -123,6 +134,7 @@ def write_npz(stream: ImageStream, path: Path) -> None:
             "train_seed": origin["seed"],
             "train_index": origin["index"],
             "class_names": np.array(stream.class_names),
+            "attributes": np.array(json.dumps(dict(stream.attributes), sort_keys=True)),
         }
         for part in ("val", "test"):
             rest[f"{part}_images"] = np.zeros((0, *shape), stream.dtype)

@@ -1,11 +1,16 @@
 """Images on their way to a file, in batches: memory does not grow with how many there are."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from synthaug.augment.images import LabeledImages
+
+Attributes = Mapping[str, str | int | float]
+FACTS = "dataset.json"  # where a folder keeps the facts about the whole set
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class ImageStream:
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     dtype: np.dtype[np.uint8] | np.dtype[np.uint16]
-    attributes: Mapping[str, str | int | float] = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
 
     @classmethod
     def of(cls, images: LabeledImages, **attributes: str | int | float) -> "ImageStream":
@@ -49,3 +54,18 @@ class ImageStream:
                 advance(len(batch))
 
         return replace(self, batches=batches())
+
+
+def write_facts(stream: ImageStream, folder: Path) -> None:
+    """The stream's attributes as `dataset.json` in a folder of images."""
+    facts = json.dumps({"images": stream.total, **stream.attributes}, indent=2, sort_keys=True)
+    (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
+
+
+def read_facts(folder: Path) -> Attributes:
+    """What `write_facts` wrote; nothing where there is no such file, or another tool's."""
+    try:
+        found = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in found.items() if k != "images"} if isinstance(found, dict) else {}

@@ -7,7 +7,9 @@ import typer
 
 from synthaug.augment.errors import UsageError
 from synthaug.cli.blending import blended_training_set
+from synthaug.cli.gate import gate_of_export
 from synthaug.cli.options import (
+    AllowNearCopies,
     Config,
     DataRoot,
     Device,
@@ -18,6 +20,7 @@ from synthaug.cli.options import (
     Seed,
     Size,
     SplitSeed,
+    TrainingImages,
 )
 from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
@@ -33,6 +36,8 @@ def export(
     ] = 0.0,
     generator: GeneratorOption = None,
     synthetic: Annotated[Path | None, typer.Option(help="Synthetic images instead of --generator's.")] = None,
+    training_images: TrainingImages = None,
+    allow_near_copies: AllowNearCopies = False,
     size: Size = None,
     root: DataRoot = None,
     seed: Seed = 0,
@@ -42,12 +47,16 @@ def export(
     config_file: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Write images in another format; labels, class names, synthetic flags and provenance go along."""
+    """Write images in another format; labels, class names, synthetic flags and provenance go along.
+
+    Exit status 3, and no file, when near copies of training images are among the synthetic ones.
+    """
     from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.datasets import load_dataset, read_part
-    from synthaug.augment.formats import format_of, write_images
+    from synthaug.augment.formats import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
+    from synthaug.evaluation.gate import ATTRIBUTE
 
     out = Output(as_json)
     kind = format_of(target, format)
@@ -58,18 +67,27 @@ def export(
         raise UsageError(
             f"--split {part} with --synthetic-ratio: synthetic images belong in training sets only"
         )
+    facts: dict[str, str | int | float] = {"source": Path(source).name}
     if synthetic_ratio:
         splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed)
         where = str(make_fabric(device, "32-true").device)
         images, _ = blended_training_set(
             splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
         )
+        training_images = training_images or source
     else:
         images = read_part(source, data_root(root), part, size=size, split_seed=split_seed)
+        facts = read_attributes(Path(source)) | facts
+    stream = ImageStream.of(images, **facts)
+    if images.synthetic.any():
+        gate = gate_of_export(images, training_images, data_root(root), split_seed)
+        stream = gate.guard(stream, allow=allow_near_copies)
     with progress_bar(f"export to {kind}", len(images)) as advance:
-        stream = ImageStream.of(images, source=Path(source).name).watched(advance)
-        write_images(stream, target, format=kind, overwrite=overwrite)
+        write_images(stream.watched(advance), target, format=kind, overwrite=overwrite)
     made = int(images.synthetic.sum())
+    gate_says = str(stream.attributes.get(ATTRIBUTE, ""))
     out.say(f"{len(images) - made:,} real and {made:,} synthetic images in {target} ({kind})")
+    if gate_says:
+        out.say(f"memorization gate: {gate_says}")
     counts = {"real": len(images) - made, "synthetic": made, "classes": images.counts()}
-    out.result({"out": target, "format": kind, **counts})
+    out.result({"out": target, "format": kind, **counts, "memorization_gate": gate_says})

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
+from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.options import (
+    AllowNearCopies,
     Config,
     DataRoot,
     Device,
@@ -17,6 +19,7 @@ from synthaug.cli.options import (
     Overwrite,
     Seed,
     SplitSeed,
+    TrainingImages,
 )
 from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
@@ -39,6 +42,11 @@ def generate(
         ),
     ] = None,
     format: Format = None,
+    training_images: TrainingImages = None,
+    reject_near_copies: Annotated[
+        bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
+    ] = False,
+    allow_near_copies: AllowNearCopies = False,
     root: DataRoot = None,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
@@ -48,16 +56,22 @@ def generate(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Make synthetic images. Image i of a class depends on the generator, the class, --seed and i only."""
+    """Make synthetic images. Image i of a class depends on the generator, the class, --seed and i only.
+
+    Exit status 3, and no file, when near copies of training images are among them.
+    """
     from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.balance import sampling_plan
     from synthaug.augment.blend import match_classes
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.formats import format_of, write_images
     from synthaug.augment.progress import progress_bar
+    from synthaug.evaluation.gate import ATTRIBUTE
     from synthaug.generators.sampling import Synthesizer, shipped_for
 
     out = Output(as_json)
+    if reject_near_copies and allow_near_copies:
+        raise UsageError("--reject-near-copies and --allow-near-copies: expected one of them")
     asked = [bool(classes), per_class is not None, balance_with is not None]
     if sum(asked) != 1 or (n is not None) != bool(classes):
         raise UsageError("say what to make: --class NAME --n N, or --per-class N, or --balance-with DATASET")
@@ -84,11 +98,15 @@ def generate(
     kind = format_of(path, format)
     refuse_existing(path, overwrite)
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
+    gate_says = ""
     if not dry_run:
-        stream = synthesizer.stream(plan, seed)
+        gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed)
+        reject = gate.near_copies if reject_near_copies else None
+        stream = gate.guard(synthesizer.stream(plan, seed, reject), allow=allow_near_copies)
         with progress_bar("generate", stream.total) as advance:
             write_images(stream.watched(advance), path, format=kind, overwrite=overwrite)
-        out.say(f"{stream.total:,} synthetic images in {path}")
+        gate_says = str(stream.attributes[ATTRIBUTE])
+        out.say(f"{stream.total:,} synthetic images in {path}; memorization gate: {gate_says}")
     out.result(
         {
             "out": path,
@@ -96,6 +114,7 @@ def generate(
             "counts": counts,
             "seed": seed,
             "generator": {"name": synthesizer.name, "sha256": synthesizer.card.sha256},
+            "memorization_gate": gate_says,
             "written": not dry_run,
         }
     )

@@ -91,6 +91,15 @@ GeneratorOption = Annotated[
         help="A shipped name, a run folder or a file; by default the shipped one of these classes.",
     ),
 ]
+TrainingImages = Annotated[
+    str | None,
+    typer.Option(
+        help="Data set to compare with for near copies; else the generator's own, where it is found here."
+    ),
+]
+AllowNearCopies = Annotated[
+    bool, typer.Option("--allow-near-copies", help="Write near copies of training images too, and say so.")
+]
 InceptionWeights = Annotated[
     Path | None, typer.Option(help="Inception weights file; else torch-fidelity's download.")
 ]

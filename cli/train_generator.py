@@ -99,7 +99,8 @@ def train_generator(
     fabric = make_fabric(device, precision)
     if overwrite and folder.exists() and not resume:
         shutil.rmtree(folder)
-    source = Source(f"{splits.name} train split, {len(splits.train)} images {shape}", licence_of(dataset))
+    words = f"{splits.name} train split, {len(splits.train)} images {shape}"
+    source = Source(words, licence_of(dataset), dataset, split_seed)
     training = train_run(
         splits.train,
         source,

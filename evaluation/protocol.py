@@ -55,9 +55,7 @@ class Part:
         return len(self.synthetic)
 
 
-def comparable_sets(
-    real: Splits, synthetic: LabeledImages, *, largest: int = LARGEST, seed: int = 0
-) -> Sets:
+def comparable_sets(real: Splits, synthetic: LabeledImages, *, largest: int = LARGEST, seed: int = 0) -> Sets:
     """At most `largest` images of each set; the synthetic ones in the real ones' classes, size and channels.
 
     Raises:

@@ -20,10 +20,18 @@ from synthaug.generators.training import GANTraining, train_generator
 
 @dataclass(frozen=True)
 class Source:
-    """What a generator was trained on, in words for its card."""
+    """What a generator was trained on.
+
+    Attributes:
+        data, licence: in words, for its card.
+        dataset, split_seed: how to find the images again, for the run's own config.toml only: a path may name
+            its owner.
+    """
 
     data: str
     licence: str
+    dataset: str = ""
+    split_seed: int = 0
 
 
 def train_run(

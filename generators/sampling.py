@@ -1,14 +1,14 @@
 """Images from a trained generator. Image i of class c depends on (generator, c, seed, i) and nothing else."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.checkpoint import GeneratorCard, load_generator
@@ -17,6 +17,7 @@ from synthaug.generators.value_range import to_uint8
 # Images are always made in whole blocks of this size, aligned to multiples of it: floating point results
 # may depend on the batch an image shares, so an image always shares the same one.
 BLOCK = 64
+Reject = Callable[[LabeledImages], npt.NDArray[np.bool_]]
 SHIPPED = Path(__file__).parent / "pretrained"
 
 
@@ -74,13 +75,20 @@ class Synthesizer:
             provenance=origin,
         )
 
-    def stream(self, plan: Mapping[int, int], seed: int = 0) -> ImageStream:
-        """plan[label] images of each label, class by class, made as they are asked for."""
+    def stream(self, plan: Mapping[int, int], seed: int = 0, reject: Reject | None = None) -> ImageStream:
+        """plan[label] images of each label, class by class, made as they are asked for.
+
+        Args:
+            reject: which images of a batch to leave out, (N,) bool, each judged by itself: the next of the
+                sequence takes the place of one that is left out.
+
+        Raises:
+            GateError: once the stream runs, when nine in ten images are rejected.
+        """
 
         def batches() -> Iterator[LabeledImages]:
             for label, n in plan.items():
-                for start in range(0, n, BLOCK):
-                    yield self.images(label, start, min(start + BLOCK, n), seed)
+                yield from self._sequence(label, n, seed, reject)
 
         return ImageStream(
             batches=batches(),
@@ -90,6 +98,24 @@ class Synthesizer:
             dtype=np.dtype(np.uint8),
             attributes=card_attributes(self.card) | {"seed": seed},
         )
+
+    def _sequence(self, label: int, n: int, seed: int, reject: Reject | None) -> Iterator[LabeledImages]:
+        """The first n images of a class that are not rejected."""
+        kept = start = 0
+        while kept < n:
+            if start > 10 * (kept + 10 * BLOCK):
+                name = self.card.class_names[label]
+                raise GateError(
+                    f"{start - kept} of the first {start} images of {name} are near copies of training "
+                    "images: this generator has memorised them; train it on more images or for fewer steps"
+                )
+            stop = start + BLOCK if reject else min(start + BLOCK, n)
+            batch = self.images(label, start, stop, seed)
+            if reject:
+                batch = batch.take(np.flatnonzero(~reject(batch))[: n - kept])
+            start, kept = stop, kept + len(batch)
+            if len(batch):
+                yield batch
 
     @torch.inference_mode()
     def _block(self, label: int, block: int, seed: int) -> npt.NDArray[np.uint8]:

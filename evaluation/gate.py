@@ -1,0 +1,102 @@
+"""The gate in front of every file of synthetic images: no near copy of a training image leaves unnoticed."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaug.augment.errors import GateError
+from synthaug.augment.fingerprint import SeenImages
+from synthaug.augment.images import LabeledImages
+from synthaug.augment.stream import ImageStream
+from synthaug.evaluation.copies import CopyDetector
+
+log = logging.getLogger("synthaug")
+
+ATTRIBUTE = "memorization_gate"  # of every file written: what was checked, or that it was not
+NAMED = 10  # images that a refusal names
+
+
+@dataclass(frozen=True)
+class MemorizationGate:
+    """Looks at synthetic images on their way to a file.
+
+    Attributes:
+        near_copies: (N,) bool of a batch; what it says of an image depends on no other image.
+        against: what the images are compared with, in words; empty where there is nothing.
+    """
+
+    near_copies: Callable[[LabeledImages], npt.NDArray[np.bool_]]
+    against: str
+
+    @classmethod
+    def of_training_images(cls, detector: CopyDetector, name: str) -> "MemorizationGate":
+        """Compares pixels, tolerant to shifts, mirroring, brightness and noise (see `copies`)."""
+        return cls(detector.near_copies, f"pixels of {len(detector.train):,} training images of {name}")
+
+    @classmethod
+    def of_fingerprints(cls, seen: SeenImages, name: str) -> "MemorizationGate":
+        """Compares what a generator file remembers of its training images: finds copies, not shifted ones."""
+        return cls(seen.look_alikes, f"fingerprints of {len(seen):,} training images in {name}")
+
+    @classmethod
+    def without_training_images(cls) -> "MemorizationGate":
+        """Nothing to compare with: every image passes, and every file says that nothing was checked."""
+        return cls(lambda images: np.zeros(len(images), dtype=bool), "")
+
+    def also(self, other: "MemorizationGate") -> "MemorizationGate":
+        """Compares with the training images of both."""
+        against = " and ".join(filter(None, (self.against, other.against)))
+        return MemorizationGate(lambda images: self.near_copies(images) | other.near_copies(images), against)
+
+    def guard(self, stream: ImageStream, *, allow: bool = False) -> ImageStream:
+        """The same stream; once its last image has gone by it raises, if near copies were among them.
+
+        `write_images` discards what it wrote when the stream raises. The result of the check stands among the
+        stream's attributes.
+
+        Args:
+            allow: near copies may pass; the attributes say so.
+
+        Raises:
+            GateError: when the stream ends, naming the near copies.
+        """
+        if not self.against:
+            unchecked = {ATTRIBUTE: "not checked: no training images to compare with"}
+            return replace(stream, attributes=unchecked | dict(stream.attributes))
+        verdict = "overridden by --allow-near-copies" if allow else "passed, no near copy"
+        attributes = {**stream.attributes, ATTRIBUTE: f"{verdict}: compared with {self.against}"}
+        return replace(
+            stream, attributes=attributes, batches=stream.batches if allow else self._checked(stream)
+        )
+
+    def _checked(self, stream: ImageStream) -> Iterator[LabeledImages]:
+        copies: list[str] = []
+        position = 0
+        for batch in stream.batches:
+            rows = np.flatnonzero(batch.synthetic)
+            if len(rows):
+                flagged = rows[self.near_copies(batch.take(rows))]
+                copies += [_name_of(batch, row, position + int(row)) for row in flagged]
+            position += len(batch)
+            yield batch
+        if not copies:
+            return
+        more = f" and {len(copies) - NAMED} more" if len(copies) > NAMED else ""
+        found = (
+            f"{len(copies)} of {position:,} images are near copies of training images "
+            f"({', '.join(copies[:NAMED])}{more}; compared with {self.against})"
+        )
+        if not allow:
+            raise GateError(f"{found}: nothing was written; leave them out, or add --allow-near-copies")
+        log.warning("%s: written all the same, as --allow-near-copies says", found)
+
+
+def _name_of(batch: LabeledImages, row: int, position: int) -> str:
+    """Class and index in the generator's sequence, or the position in the file."""
+    name = batch.class_names[batch.labels[row]]
+    if batch.provenance is None or not batch.provenance["generator"][row]:
+        return f"{name} at position {position}"
+    return f"{name} {batch.provenance['index'][row]}"
