@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import open_memmap
 from platformdirs import user_cache_path
 
 from synthaug.augment.atomic import replacing
@@ -24,11 +25,46 @@ def cache_folder() -> Path:
 def cached_arrays(paths: list[Path], parameters: object, decode: Callable[[], Arrays]) -> Arrays:
     """What `decode` gives for these files, from the cache where their content was decoded before.
 
-    The key is the content of the files (names and bytes) with `parameters`. As git does, a note of sizes
-    and modification times spares reading the bytes again while the files have not been touched.
-
     Returns:
         The arrays by name, memory-mapped for reading only.
+    """
+
+    def fill(folder: Path) -> None:
+        for name, array in decode().items():
+            np.save(folder / f"{name}.npy", array)
+
+    return _cached(paths, parameters, fill)
+
+
+def cached_rows(
+    paths: list[Path],
+    parameters: object,
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    blocks: Callable[[], Iterable[npt.NDArray[Any]]],
+) -> npt.NDArray[Any]:
+    """One array of these files, decoded block of rows by block: it is never whole in memory.
+
+    Returns:
+        The array, memory-mapped for reading only.
+    """
+
+    def fill(folder: Path) -> None:
+        rows = open_memmap(folder / "rows.npy", "w+", dtype, shape)
+        at = 0
+        for block in blocks():
+            rows[at : at + len(block)] = block
+            at += len(block)
+        rows.flush()
+
+    return _cached(paths, parameters, fill)["rows"]
+
+
+def _cached(paths: list[Path], parameters: object, fill: Callable[[Path], None]) -> Arrays:
+    """The arrays that `fill` writes into a folder, once for a content of the files.
+
+    The key is the content of the files (names and bytes) with `parameters`. As git does, a note of sizes
+    and modification times spares reading the bytes again while the files have not been touched.
     """
     notes = cache_folder() / "notes" / _stat_key(paths, parameters)
     if not notes.exists() or not (folder := cache_folder() / "decoded" / notes.read_text()).exists():
@@ -37,8 +73,7 @@ def cached_arrays(paths: list[Path], parameters: object, decode: Callable[[], Ar
         if not folder.exists():
             with replacing(folder) as fresh:
                 fresh.mkdir()
-                for name, array in decode().items():
-                    np.save(fresh / f"{name}.npy", array)
+                fill(fresh)
         with replacing(notes) as fresh:
             fresh.write_text(key)
     return {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}

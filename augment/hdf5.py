@@ -14,8 +14,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError
-from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
+from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels, concatenate
 from synthaug.augment.stream import Attributes, ImageStream
 
 SCHEMA = "synthaug/1"
@@ -63,7 +64,7 @@ def write_hdf5(stream: ImageStream, path: Path) -> None:
 
 
 def read_hdf5(path: Path) -> LabeledImages:
-    """All images of a file that `write_hdf5` wrote.
+    """All images of a file that `write_hdf5` wrote; the pixels memory-mapped from the cache.
 
     Raises:
         DataError: missing, truncated, empty, or of another layout.
@@ -81,7 +82,7 @@ def read_hdf5(path: Path) -> LabeledImages:
             synthetic = file["synthetic"][:]
             groups = file["groups"].asstr()[:].astype(str) if "groups" in file else None
             return LabeledImages(
-                pixels=file["images"][:].transpose(0, 3, 1, 2),
+                pixels=_pixels(path, file["images"]),
                 labels=file["labels"][:],
                 class_names=tuple(str(name) for name in file.attrs["class_names"]),
                 synthetic=synthetic,
@@ -90,6 +91,13 @@ def read_hdf5(path: Path) -> LabeledImages:
             )
     except (OSError, KeyError) as error:
         raise DataError(f"{path}: expected a whole HDF5 file of schema {SCHEMA}, found {error}") from None
+
+
+def _pixels(path: Path, images: h5py.Dataset) -> Pixels:
+    """(N, C, H, W), decoded into the cache: memory does not grow with the images."""
+    rows = images.chunks[0] if images.chunks else 1024
+    blocks = (images[start : start + rows] for start in range(0, len(images), rows))
+    return cached_rows([path], "hdf5", images.shape, images.dtype, lambda: blocks).transpose(0, 3, 1, 2)
 
 
 def read_hdf5_attributes(path: Path) -> Attributes:

@@ -1,73 +1,145 @@
-"""`synthaug evaluate`: fidelity and diversity of synthetic images, each number beside its floor."""
+"""`synthaug evaluate`: fidelity, diversity, memorization, and what kind of wrong it sees."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from synthaug.augment.errors import GateError
 from synthaug.cli.options import (
     Config,
     DataRoot,
     Device,
     InceptionWeights,
     Json,
+    LpipsWeights,
+    Overwrite,
     Precision,
     Seed,
     Size,
     SplitSeed,
+    TimmWeights,
 )
 from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
+
+if TYPE_CHECKING:
+    from synthaug.evaluation.assessment import Assessment
+    from synthaug.evaluation.score import Score
 
 
 def evaluate(
     real: Annotated[str, typer.Option(help="Real images: a data set's name, or a path.")],
     synthetic: Annotated[Path, typer.Option(help="Synthetic images: .h5, .npz, class folders or DICOM.")],
-    extractor: Annotated[str, typer.Option(help="Comma-separated: domain, inception.")] = "domain",
+    extractor: Annotated[
+        str, typer.Option(help="Comma-separated: domain, pixels, inception (or inception-768), timm/MODEL.")
+    ] = "domain",
+    memorization: Annotated[
+        bool, typer.Option(help="Look for near copies of training images; exit status 3 if there are any.")
+    ] = True,
+    published: Annotated[
+        bool, typer.Option("--published", help="Add the numbers in the form of published tables (unpaired).")
+    ] = False,
     inception_weights: InceptionWeights = None,
+    timm_weights: TimmWeights = None,
+    lpips_weights: LpipsWeights = None,
+    at_most: Annotated[int, typer.Option(help="Images per set that are scored.", min=10)] = 10_000,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Folder for report.html and report.json.")
+    ] = None,
     size: Size = None,
     root: DataRoot = None,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
     device: Device = "auto",
     precision: Precision = "auto",
+    overwrite: Overwrite = False,
     config_file: Config = None,
     as_json: Json = False,
 ) -> None:
-    """FID, KID, Inception Score, precision and recall, overall and per class, with real-versus-real floors.
+    """Judge synthetic images: fidelity, diversity, memorization, and what kind of wrong is seen.
 
     Reference: the real training split. Floor: held-out real validation images in place of the synthetic ones.
+    The test split is not looked at. Exit status 3 when near copies of training images are among them.
     """
+    from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.formats import read_images
-    from synthaug.evaluation.features import extractors_for
-    from synthaug.evaluation.fidelity import evaluate_fidelity
+    from synthaug.evaluation.assessment import assess
+    from synthaug.evaluation.assessment_report import write_assessment
+    from synthaug.evaluation.extractors import extractors_for
+    from synthaug.evaluation.perceptual import perceptual_distance
 
     out = Output(as_json)
+    if target is not None:
+        refuse_existing(target, overwrite)
     splits = load_dataset(real, data_root(root), size=size, split_seed=split_seed)
     images = read_images(synthetic)
+    if images.synthetic.any():  # of a blended set those that are marked synthetic
+        images = images.take(images.synthetic)
     names = [name.strip() for name in extractor.split(",")]
     fabric = make_fabric(device, precision)
-    extractors = extractors_for(names, splits, inception_weights=inception_weights, fabric=fabric)
-    scores = evaluate_fidelity(splits, images, extractors, seed)
-    for protocol in dict.fromkeys(score.extractor for score in scores):
-        rows = [score for score in scores if score.extractor == protocol]
+    domain, *others = extractors_for(
+        ["domain", *(name for name in names if name != "domain")],
+        splits,
+        fabric=fabric,
+        inception_weights=inception_weights,
+        timm_weights=timm_weights,
+    )
+    perceptual = None
+    if lpips_weights is not None:
+        file = None if lpips_weights == "download" else Path(lpips_weights)
+        perceptual = perceptual_distance(file, str(fabric.device))
+    found = assess(
+        splits,
+        images,
+        domain,
+        [domain, *others] if "domain" in names else others,
+        perceptual=perceptual,
+        memorization=memorization,
+        published=published,
+        largest=at_most,
+        seed=seed,
+    )
+    _say(out, found)
+    if perceptual is None:
+        out.say("LPIPS is left out: --lpips-weights FILE, or --lpips-weights download")
+    config = {"real": real, "synthetic": str(synthetic), "extractor": extractor, "size": size, "seed": seed}
+    facts = found.as_dict() | {"config": config}
+    if target is not None:
+        page = write_assessment(found, target, splits.name, config)
+        out.say(f"report: {page}")
+        facts["report"] = page
+    out.result(facts)
+    if found.memorization is not None and not found.memorization.passed:
+        raise GateError(found.memorization.sentence)
+
+
+def _say(out: Output, found: "Assessment") -> None:
+    from synthaug.evaluation.score import tables
+
+    for table in tables([*found.scores, *found.published]):
+        overall = [score for score in table.scores if score.part == "overall"]
+        if overall:
+            out.table(
+                ["metric", ">synthetic", ">floor: new real images", "better", "reading"],
+                [[s.metric, str(s.value), str(s.floor), s.better, s.reading] for s in overall],
+                title=f"{table.title}: {table.counts('overall')}",
+            )
+        classes = [part for part in table.parts if part != "overall"]
         out.table(
-            ["metric", "of", ">value", ">floor", "better", ">reference", ">n"],
-            [
-                [
-                    s.metric,
-                    s.part,
-                    f"{s.value:.4g}",
-                    f"{s.floor:.4g}",
-                    s.better,
-                    f"{s.n_reference} real",
-                    str(s.n),
-                ]
-                for s in rows
-            ],
-            title=f"{protocol}, {rows[0].dimensions} dimensions",
+            ["value (floor)", *(f">{metric}" for metric in table.metrics)],
+            [[part, *(_brief(table.find(part, metric)) for metric in table.metrics)] for part in classes],
         )
-        for note in dict.fromkeys(f"{s.metric}, {s.part}: {s.note}" for s in rows if s.note):
+        for note in table.notes:
             out.say(note)
-    out.result({"real": real, "synthetic": synthetic, "fidelity": [score.as_dict() for score in scores]})
+    if found.memorization is not None:
+        out.say(found.memorization.sentence)
+    if found.findings:
+        rows = [[f.name, f.part, f.evidence] for f in found.findings]
+        out.table(["kind of wrong", "of", "evidence"], rows)
+    out.say(f"{found.light}: {found.sentence}")
+
+
+def _brief(score: "Score | None") -> str:
+    return "–" if score is None else f"{score.value.value:.3g} ({score.floor.value:.3g})"

@@ -145,8 +145,8 @@ def run_and_report(
     from synthaug.classifiers.architectures import build_classifier
     from synthaug.classifiers.training import ClassifierConfig
     from synthaug.evaluation.arms import arms_of
-    from synthaug.evaluation.features import extractors_for
-    from synthaug.evaluation.fidelity import evaluate_fidelity
+    from synthaug.evaluation.assessment import assess
+    from synthaug.evaluation.extractors import extractors_for
     from synthaug.evaluation.gain import run_experiment
     from synthaug.evaluation.report import Report
     from synthaug.generators.runs import subset_run
@@ -169,7 +169,12 @@ def run_and_report(
     fabric = make_fabric(options.device, options.precision)
     make = _synthesizer(splits, options, folder, fabric)
     names = [name.strip() for name in options.extractor.split(",") if name.strip() != "none"]
-    extractors = extractors_for(names, splits, inception_weights=options.inception_weights, fabric=fabric)
+    extractors = extractors_for(
+        ["domain", *(name for name in names if name != "domain")] if names else [],
+        splits,
+        fabric=fabric,
+        inception_weights=options.inception_weights,
+    )
     if options.generator is None and options.synthetic is None:
         check_images(splits.train)
     if folder.exists():  # nothing is lost before everything that can be checked has been
@@ -195,9 +200,10 @@ def run_and_report(
         on_cell=out.say,
     )
     pool, log_file = first[0]
-    fidelity = evaluate_fidelity(splits, pool, extractors) if extractors else []
+    shown = extractors if "domain" in names else extractors[1:]
+    assessment = assess(splits, pool, extractors[0], shown) if names else None
     log = [json.loads(line) for line in log_file.read_text().splitlines()] if log_file.exists() else []
-    report = Report(splits, found, pool, fidelity, options.as_dict(), log)
+    report = Report(splits, found, assessment, options.as_dict(), log)
     page = report.write(folder)
     facts = report.facts
     out.table(

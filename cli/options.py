@@ -100,6 +100,12 @@ TrainingImages = Annotated[
 AllowNearCopies = Annotated[
     bool, typer.Option("--allow-near-copies", help="Write near copies of training images too, and say so.")
 ]
+TimmWeights = Annotated[
+    Path | None, typer.Option(help="Weights file of the timm/MODEL extractor (.safetensors or .pth).")
+]
+LpipsWeights = Annotated[
+    str | None, typer.Option(help="Measure LPIPS too: a SqueezeNet 1.1 weights file, or download.")
+]
 InceptionWeights = Annotated[
     Path | None, typer.Option(help="Inception weights file; else torch-fidelity's download.")
 ]

@@ -29,6 +29,8 @@ class Assessment:
         sets: the images that were compared.
         scores: fidelity in features, nearest-real pairs and diversity.
         published: numbers in the form that the field's tables have; never part of a judgement.
+        closest: the synthetic images nearest to training images, and those training images; None where
+            memorization was not looked for.
         findings: kinds of wrong, by name, with the evidence.
     """
 
@@ -36,12 +38,14 @@ class Assessment:
     scores: Sequence[Score]
     published: Sequence[Score]
     memorization: Memorization | None
+    closest: tuple[LabeledImages, LabeledImages] | None
     findings: Sequence[Finding]
 
     @property
     def worse(self) -> list[Score]:
-        """Overall scores whose interval shows a difference from new real images, on the bad side."""
-        return [score for score in self.scores if score.part == "overall" and not score.as_good_as_real]
+        """Overall scores that are worse than new real images', allowing for how many are looked at."""
+        overall = [score for score in self.scores if score.part == "overall"]
+        return [score for score in overall if score.is_worse(len(overall))]
 
     @property
     def light(self) -> Light:
@@ -72,7 +76,7 @@ class Assessment:
         """For report.json."""
         return {
             "light": self.light,
-            "sentence": self.sentence,
+            "assessment": self.sentence,
             "findings": [{"name": f.name, "part": f.part, "evidence": f.evidence} for f in self.findings],
             "fidelity": [score.as_dict() for score in self.scores],
             "published_form": [score.as_dict() for score in self.published],
@@ -111,12 +115,13 @@ def assess(
     scores += nearest_real(sets, parts, perceptual)
     scores += diversity(sets, parts, perceptual, seed=seed)
     views = {name: View(images, domain.extract(images)) for name, images in sets.items()}
-    memory = _memorization(real, synthetic, domain) if memorization else None
+    memory, closest = _memorization(real, synthetic, domain, seed) if memorization else (None, None)
     return Assessment(
         sets=sets,
         scores=scores,
         published=published_form(sets, parts, perceptual, seed=seed) if published else [],
         memorization=memory,
+        closest=closest,
         findings=diagnose(
             views["reference"],
             views["floor"],
@@ -126,8 +131,14 @@ def assess(
     )
 
 
-def _memorization(real: Splits, synthetic: LabeledImages, domain: Extractor) -> Memorization:
+def _memorization(
+    real: Splits, synthetic: LabeledImages, domain: Extractor, seed: int
+) -> tuple[Memorization, tuple[LabeledImages, LabeledImages]]:
+    """Of all synthetic images, in pixels and in the domain's features; and the closest pairs as images."""
     channels, side, _ = real.train.image_shape
     made = with_channels(resize(match_classes(synthetic, real.class_names), side), channels)
-    features = [domain.extract(images).vectors for images in (real.train, real.val, made)]
-    return measure_memorization(real.train, real.val, made, {domain.protocol.name: tuple(features)})
+    train, held_out, synthesised = (domain.extract(images).vectors for images in (real.train, real.val, made))
+    features = {f"{domain.protocol.name} features": (train, held_out, synthesised)}
+    found = measure_memorization(real.train, real.val, made, features, seed=seed)
+    rows = [(pair.synthetic, pair.train) for pair in found.closest]
+    return found, (made.take([row for row, _ in rows]), real.train.take([row for _, row in rows]))

@@ -26,7 +26,8 @@ def inline_png(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def _drawn(figure: Figure) -> str:
+def drawn(figure: Figure) -> str:
+    """A figure as a data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     return inline_png(buffer.getvalue())
@@ -39,9 +40,13 @@ def sample_rows(images: LabeledImages, label: int, columns: int = 10, seed: int 
     if not len(rows):
         return ""
     side = images.image_shape[1]
-    grid = image_grid(images.pixels[rows], columns, scale=max(1, 64 // side))
+    return inline_image(image_grid(images.pixels[rows], columns, scale=max(1, 64 // side)))
+
+
+def inline_image(pixels: npt.NDArray[np.uint8]) -> str:
+    """(H, W) or (H, W, 3) as a data URI."""
     buffer = io.BytesIO()
-    Image.fromarray(grid).save(buffer, format="PNG")
+    Image.fromarray(pixels).save(buffer, format="PNG")
     return inline_png(buffer.getvalue())
 
 
@@ -60,7 +65,7 @@ def gain_intervals(gains: Sequence[Gain]) -> str:
     axes.set_ylim(len(gains) - 0.5, -0.5)
     axes.set_xlabel("AUROC gain over the best classical arm")
     axes.spines[["top", "right"]].set_visible(False)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def roc_curves(cells: list[Cell], test: LabeledImages, fraction: float) -> str:
@@ -76,7 +81,7 @@ def roc_curves(cells: list[Cell], test: LabeledImages, fraction: float) -> str:
     axes.set_xlabel("1 - specificity")
     axes.set_ylabel("sensitivity")
     axes.legend(fontsize=8, loc="lower right")
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def _roc(labels: Labels, probabilities: Probabilities) -> npt.NDArray[np.float64]:
@@ -102,7 +107,7 @@ def validation_curves(cells: list[Cell], fraction: float) -> str:
     axes.set_xlabel("classifier step")
     axes.set_ylabel("validation AUROC")
     axes.legend(fontsize=8, loc="lower right")
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def generator_curves(log: Sequence[Mapping[str, Any]]) -> str:
@@ -114,4 +119,4 @@ def generator_curves(log: Sequence[Mapping[str, Any]]) -> str:
     axes.set_xlabel("generator step")
     axes.set_ylabel("loss")
     axes.legend(fontsize=8)
-    return _drawn(figure)
+    return drawn(figure)

@@ -68,11 +68,9 @@ class MemorizationGate:
             return replace(stream, attributes=unchecked | dict(stream.attributes))
         verdict = "overridden by --allow-near-copies" if allow else "passed, no near copy"
         attributes = {**stream.attributes, ATTRIBUTE: f"{verdict}: compared with {self.against}"}
-        return replace(
-            stream, attributes=attributes, batches=stream.batches if allow else self._checked(stream)
-        )
+        return replace(stream, attributes=attributes, batches=self._checked(stream, allow))
 
-    def _checked(self, stream: ImageStream) -> Iterator[LabeledImages]:
+    def _checked(self, stream: ImageStream, allow: bool) -> Iterator[LabeledImages]:
         copies: list[str] = []
         position = 0
         for batch in stream.batches:

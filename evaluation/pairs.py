@@ -1,8 +1,8 @@
 """Measures of image pairs, and the one form in which they say something of synthetic images: nearest-real.
 
-PSNR, MSE, SSIM, MS-GMSD and LPIPS want a pair: an image and what it should have been. A synthetic image has no such
-partner, so it is held against the nearest real training image of its class, and held-out real images against
-theirs. Nearer than real images are to each other is memorised, farther is poor.
+PSNR, MSE, SSIM, MS-GMSD and LPIPS want a pair: an image and what it should have been. A synthetic image has
+no such partner, so it is held against the nearest real training image of its class, and held-out real images
+against theirs. Nearer than real images are to each other is memorised, farther is poor.
 """
 
 import logging
@@ -22,7 +22,7 @@ from synthaug.augment.transforms import to_unit_range
 from synthaug.evaluation.neighbours import nearest
 from synthaug.evaluation.perceptual import PREPROCESSING, Perceptual
 from synthaug.evaluation.protocol import Part, Sets
-from synthaug.evaluation.score import Better, Protocol, Score
+from synthaug.evaluation.score import Protocol, Score
 from synthaug.evaluation.statistics import Estimate
 
 log = logging.getLogger("synthaug")
@@ -32,7 +32,8 @@ Values = npt.NDArray[np.float64]
 HALF_LEVEL = (0.5 / 255) ** 2  # MSE of half an 8-bit grey level, below which PSNR does not grow
 MOST_PAIRS = 2000  # per part; more cost time and change a mean little
 BATCH = 64
-BLOCK = 2**24  # values of the images whose distances are computed at once: 128 MiB
+BLOCK = 2**24  # pixel values whose distances are computed at once: 128 MiB
+NEAREST = "nearest training image of the class by Euclidean distance of pixels"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def psnr(first: Tensor, second: Tensor) -> Tensor:
 
 
 def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004): Gaussian window of 11 px and sd 1.5, inside the image only."""
+    """Structural similarity (Wang et al. 2004): Gaussian window of 11 px, sd 1.5, wholly inside the image."""
     value: Tensor = piq.ssim(first, second, data_range=1.0, reduction="none", downsample=False)
     return value
 
@@ -102,42 +103,35 @@ def measures_with(perceptual: Perceptual | None) -> dict[str, PairMeasure]:
 def nearest_real(sets: Sets, parts: Sequence[Part], perceptual: Perceptual | None = None) -> list[Score]:
     """Each synthetic image against its nearest real training image, beside the floor of held-out real images.
 
-    Nearest in its class by Euclidean distance of pixels. The best score is the floor's: nearer than new real images
-    is memorised, farther is unlike any real image. At most 2,000 images of each part are scored, evenly spread.
+    Nearest in its class by Euclidean distance of pixels. The best score is the floor's: nearer than new real
+    images is memorised, farther is unlike any real image. At most 2,000 images of each part are scored,
+    evenly spread.
 
     Returns:
-        Scores named `nearest-real PSNR` and so on; `n` counts pairs, `n_reference` the training images searched.
+        Scores named `nearest-real PSNR` and so on; `n` counts pairs, `n_reference` images searched.
     """
-    measures = defined(measures_with(perceptual), side_of(sets), "nearest-real")
+    if not parts:
+        return []
+    side = side_of(sets)
+    measures = defined(measures_with(perceptual), side, "nearest-real")
     rows, values = {}, {}
-    for name, images in sets.items()[1:]:
-        rows[name] = np.unique(np.concatenate([spread(getattr(part, name)) for part in parts] or [NO_ROWS]))
-        partners = _nearest_of_class(images, rows[name], sets.reference)
-        values[name] = compare_pairs(measures, images, rows[name], sets.reference, partners)
+    for which, images in (("floor", sets.floor), ("synthetic", sets.synthetic)):
+        rows[which] = np.unique(np.concatenate([spread(getattr(part, which)) for part in parts]))
+        partners = nearest_of_class(images, rows[which], sets.reference)
+        values[which] = compare_pairs(measures, images, rows[which], sets.reference, partners)
     scores = []
     for part in parts:
-        at = {name: np.searchsorted(rows[name], spread(getattr(part, name))) for name in rows}
+        at = {which: np.searchsorted(rows[which], spread(getattr(part, which))) for which in rows}
         searched = np.isin(sets.reference.labels, sets.synthetic.labels[part.synthetic])
         for name, measure in measures.items():
-            made, fresh = values["synthetic"][name][at["synthetic"]], values["floor"][name][at["floor"]]
+            made, fresh = (values[which][name][at[which]] for which in ("synthetic", "floor"))
+            protocol = measure.protocol(NEAREST, side)
             scores.append(
-                Score(
-                    metric=f"nearest-real {name}",
-                    part=part.name,
-                    protocol=measure.protocol(NEAREST, side_of(sets)),
-                    value=mean_estimate(made),
-                    floor=mean_estimate(fresh),
-                    gap=gap_estimate(made, fresh),
-                    better="floor",
-                    n_reference=int(searched.sum()),
-                    n=len(made),
+                score_of_pairs(
+                    f"nearest-real {name}", part, protocol, made, fresh, n_reference=int(searched.sum())
                 )
             )
     return scores
-
-
-NEAREST = "nearest training image of the class by Euclidean distance of pixels"
-NO_ROWS: Indices = np.zeros(0, np.int64)
 
 
 def side_of(sets: Sets) -> int:
@@ -149,8 +143,8 @@ def defined(measures: Mapping[str, PairMeasure], side: int, form: str) -> dict[s
     """Those of the measures that images of a side in pixels have; each of the others is warned about."""
     for name, measure in measures.items():
         if side < measure.smallest:
-            least = measure.smallest
-            log.warning("%s %s left out: images of %d px, expected %d or more: read PSNR instead", form, name, side, least)
+            found = f"images of {side} px, expected {measure.smallest} or more"
+            log.warning("%s %s left out: %s: read PSNR instead", form, name, found)
     return {name: measure for name, measure in measures.items() if side >= measure.smallest}
 
 
@@ -177,9 +171,15 @@ def compare_pairs(
     return {name: torch.cat([torch.zeros(0), *parts]).double().numpy() for name, parts in found.items()}
 
 
-def _nearest_of_class(images: LabeledImages, rows: Indices, reference: LabeledImages) -> Indices:
-    """For each of the rows, the row of the nearest reference image of its class."""
-    step = max(1, BLOCK // images.pixels[0].size)
+def nearest_of_class(
+    images: LabeledImages, rows: Indices, reference: LabeledImages, block: int = BLOCK
+) -> Indices:
+    """For each of the rows, the row of the reference image of its class that is nearest in pixels.
+
+    Args:
+        block: pixel values of queries, and of reference images, at once: memory does not grow with the sets.
+    """
+    step = max(1, block // images.pixels[0].size)
     found = np.zeros(len(rows), np.int64)
     best = np.full(len(rows), np.inf)
     for label in np.unique(images.labels[rows]):
@@ -200,20 +200,52 @@ def _vectors(images: LabeledImages, rows: Indices) -> npt.NDArray[np.float32]:
     return to_unit_range(images.pixels[rows]).flatten(1).numpy()
 
 
-def mean_estimate(values: Values, level: float = 0.95) -> Estimate:
-    """The mean with its Student interval; at least two values."""
-    return _around(float(values.mean()), float(stats.sem(values)), len(values) - 1, level)
+def score_of_pairs(
+    metric: str,
+    part: Part,
+    protocol: Protocol,
+    made: Values,
+    fresh: Values,
+    *,
+    n_reference: int,
+    matched: bool = False,
+    note: str = "",
+) -> Score:
+    """Mean over pairs of synthetic images, and of held-out real ones, with Student and Welch intervals.
+
+    The best score is the floor's, whatever the measure.
+
+    Args:
+        made, fresh: (N,) each, N of 2 or more.
+        matched: entry i of both shares an image, so the gap is a mean of differences.
+    """
+    return Score(
+        metric=metric,
+        part=part.name,
+        protocol=protocol,
+        value=_mean(made),
+        floor=_mean(fresh),
+        gap=_mean(made - fresh) if matched else _difference(made, fresh),
+        better="floor",
+        n_reference=n_reference,
+        n=len(made),
+        note=note,
+    )
 
 
-def gap_estimate(values: Values, floor: Values, level: float = 0.95) -> Estimate:
-    """The difference of two means with Welch's interval; at least two values of each."""
-    errors = np.array([stats.sem(values), stats.sem(floor)]) ** 2
-    within = np.array([len(values) - 1, len(floor) - 1])
+def _mean(values: Values) -> Estimate:
+    return interval(float(values.mean()), float(stats.sem(values)), len(values) - 1)
+
+
+def _difference(made: Values, fresh: Values) -> Estimate:
+    errors = np.array([stats.sem(made), stats.sem(fresh)]) ** 2
+    freedoms = np.array([len(made) - 1, len(fresh) - 1])
     total = float(errors.sum())
-    freedom = total**2 / float((errors**2 / within).sum()) if total else float(within.sum())
-    return _around(float(values.mean() - floor.mean()), total**0.5, freedom, level)
+    freedom = total**2 / float((errors**2 / freedoms).sum()) if total else float(freedoms.sum())
+    return interval(float(made.mean() - fresh.mean()), total**0.5, freedom)
 
 
-def _around(value: float, error: float, freedom: float, level: float) -> Estimate:
+def interval(value: float, error: float, freedom: float, level: float = 0.95) -> Estimate:
+    """Student's, from a standard error and its degrees of freedom."""
     half = error * float(stats.t.ppf((1 + level) / 2, freedom))
     return Estimate(value, value - half, value + half, level)

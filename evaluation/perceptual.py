@@ -33,7 +33,7 @@ class Perceptual:
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         """(N, C, H, W) and (N, C, H, W) in [0, 1], C of 1 or 3 -> (N,) float64, 0 for equal images.
 
-        SqueezeNet halves the side four times: of an image of 28 px its last maps keep one or two pixels. Images
+        SqueezeNet halves the side four times: of an image of 28 px a single pixel is left. Images
         under 64 px are therefore upsampled to the size of patch that the linear weights were fitted on.
         """
         device = next(self.network.parameters()).device
@@ -55,7 +55,8 @@ def perceptual_distance(weights: Path | None = None, device: str = "cpu") -> Per
     state = read_weights(weights, url, "SqueezeNet 1.1", WEIGHTS_HINT)
     # nothing of the constructor's own loading: it downloads the backbone and unpickles the linear weights
     network = lpips._NoTrainLpips(pretrained=False, net="squeeze", pnet_rand=True)
-    linear = torch.load(Path(lpips.__file__).parent / "lpips_models" / "squeeze.pth", weights_only=True)
+    fitted = Path(lpips.__file__).parent / "lpips_models" / "squeeze.pth"
+    linear = torch.load(fitted, map_location="cpu", weights_only=True)
     own = network.state_dict()
     # one tensor has two names, lin0 and lins.0; the file knows the first
     wanted = {key: key.replace("lins.", "lin") for key in own if key.startswith("lin")}

@@ -1,7 +1,10 @@
-"""One number with everything needed to read it: interval, floor, protocol, counts, and the reading in words."""
+"""One number with everything needed to read it: interval, floor, protocol, counts, the reading in words."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from scipy import stats
 
 from synthaug.evaluation.statistics import Estimate
 
@@ -56,15 +59,24 @@ class Score:
     n: int
     note: str = ""
 
+    def is_worse(self, comparisons: int = 1) -> bool:
+        """Whether the whole interval of the gap lies on the bad side of zero.
+
+        Args:
+            comparisons: numbers looked at together; the interval is widened for them (Bonferroni), so that of
+                equally good sets no more than one in twenty is called worse by any.
+        """
+        widen = stats.norm.isf((1 - self.gap.level) / 2 / comparisons) / stats.norm.isf(
+            (1 - self.gap.level) / 2
+        )
+        below = self.gap.value + widen * (self.gap.high - self.gap.value) < 0
+        above = self.gap.value - widen * (self.gap.value - self.gap.low) > 0
+        return {"higher": below, "lower": above, "floor": below or above}[self.better]
+
     @property
     def as_good_as_real(self) -> bool:
-        """The rule behind the green light: the gap's interval reaches zero or lies on the good side of it."""
-        worse_below, worse_above = self.gap.high < 0, self.gap.low > 0
-        if self.better == "higher":
-            return not worse_below
-        if self.better == "lower":
-            return not worse_above
-        return not (worse_below or worse_above)
+        """The rule behind a green number: its own interval does not show that it is worse."""
+        return not self.is_worse()
 
     @property
     def reading(self) -> str:
@@ -78,3 +90,48 @@ class Score:
     def as_dict(self) -> dict[str, Any]:
         """For report.json."""
         return asdict(self) | {"reading": self.reading, "as_good_as_real": self.as_good_as_real}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scores of one extractor, or of one form of pairs, that belong side by side."""
+
+    title: str
+    scores: Sequence[Score]
+
+    @property
+    def metrics(self) -> list[str]:
+        """In order, each once."""
+        return list(dict.fromkeys(score.metric for score in self.scores))
+
+    @property
+    def parts(self) -> list[str]:
+        """ "overall" and class names, in order."""
+        return list(dict.fromkeys(score.part for score in self.scores))
+
+    @property
+    def notes(self) -> list[str]:
+        """Warnings in words, each once."""
+        return list(dict.fromkeys(f"{s.part}: {s.note}" for s in self.scores if s.note))
+
+    def find(self, part: str, metric: str) -> Score | None:
+        """The score at a place of the table."""
+        return next((s for s in self.scores if (s.part, s.metric) == (part, metric)), None)
+
+    def counts(self, part: str) -> str:
+        """How many images stand behind a part's numbers, in words."""
+        score = self.first(part)
+        return f"reference {score.n_reference:,} real, {score.n:,} synthetic, {score.n:,} held-out real"
+
+    def first(self, part: str) -> Score:
+        """A score of the part; all of a table share their counts."""
+        return next(score for score in self.scores if score.part == part)
+
+
+def tables(scores: Sequence[Score]) -> list[Table]:
+    """The scores by protocol; measures of pairs, each with a protocol of its own, by their kind of pairs."""
+    groups: dict[str, list[Score]] = {}
+    for score in scores:
+        title = str(score.protocol) if score.protocol.dimensions else score.protocol.name
+        groups.setdefault(title, []).append(score)
+    return [Table(title, members) for title, members in groups.items()]

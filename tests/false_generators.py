@@ -1,7 +1,7 @@
 """Generators that are wrong in a known way: what a diagnosis must name.
 
-Each takes (train, fresh, rng): the real training images, and real images that no training saw, the output of a
-perfect generator. It spoils one thing and returns as many images as `fresh` has.
+Each takes (train, fresh, rng): the real training images, and real images that no training saw, which stand
+for the output of a perfect generator. It spoils one thing and returns as many images as `fresh` has.
 """
 
 from collections.abc import Callable
@@ -119,7 +119,9 @@ def swapped_channels(train: LabeledImages, fresh: LabeledImages, rng: Draw) -> L
 
 def channels_last_read_as_first(train: LabeledImages, fresh: LabeledImages, rng: Draw) -> LabeledImages:
     """(H, W, C) memory read as (C, H, W)."""
-    return as_made(fresh, np.ascontiguousarray(fresh.pixels.transpose(0, 2, 3, 1)).reshape(fresh.pixels.shape))
+    return as_made(
+        fresh, np.ascontiguousarray(fresh.pixels.transpose(0, 2, 3, 1)).reshape(fresh.pixels.shape)
+    )
 
 
 def memoriser(train: LabeledImages, fresh: LabeledImages, rng: Draw) -> LabeledImages:

@@ -1,5 +1,7 @@
 """Fingerprints: equal images are seen, and a generator that saw the test images is stopped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,35 @@ def test_a_leak_is_seen_at_another_size_and_other_patients_are_none(size):
     with pytest.raises(GateError, match="of 40 test images"):
         refuse_leak(test, seen, "G")
     refuse_leak(test, SeenImages.of(resize(train, size)), "G")
+
+
+class TestLookAlikes:
+    @pytest.fixture
+    def seen(self):
+        return SeenImages.of(phantom([60, 0], 64, seed=1))
+
+    def test_copies_are_found_at_every_size_and_mirrored(self, seen):
+        copies = phantom([60, 0], 64, seed=1).take(range(10))
+        mirrored = replace(copies, pixels=copies.pixels[..., ::-1])
+        for images in (copies, resize(copies, 28), resize(copies, 96), mirrored):
+            assert seen.look_alikes(images).mean() >= 0.9
+        assert seen.look_alikes(copies).all()
+
+    def test_other_images_are_none(self, seen):
+        assert not seen.look_alikes(phantom([60, 0], 64, seed=2)).any()
+
+    def test_images_without_structure_are_recognised_by_equal_pixels_only(self, tiny):
+        black, dark = tiny((1,), side=64), tiny((1,), side=64)
+        black.pixels[:], dark.pixels[:] = 0, 1
+        assert SeenImages.of(black).look_alikes(black).all()
+        assert not SeenImages.of(black).look_alikes(dark).any()
+
+    def test_where_images_resemble_each_other_only_equal_sketches_count(self):
+        base = phantom([1, 0], 64, seed=1)
+        draw = np.random.default_rng(0)
+        series = np.stack([base.pixels[0] + draw.integers(0, 3, (1, 64, 64), np.uint8) for _ in range(50)])
+        seen = SeenImages.of(replace(base.take([0] * 50), pixels=series))
+        assert seen.usual_bits == 0
+
+    def test_no_image_is_like_one_of_none(self, tiny):
+        assert not SeenImages.none().look_alikes(tiny((3, 3))).any()

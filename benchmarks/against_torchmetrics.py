@@ -1,0 +1,129 @@
+"""FID, KID and Inception Score of 10,000 against 10,000 MedNIST images: torchmetrics' own objects and ours.
+
+    python benchmarks/against_torchmetrics.py --data-root DIR [--n 10000] [--rounds 3]
+
+Real images are the reference, images of the shipped generator the synthetic set; both arms put them through
+the same function (a classifier trained on real images) in the same batches, on one thread. torchmetrics' objects
+extract features each for itself; synthaug extracts once, into a cache that is empty in every round. The arms take
+turns in each round. Then the time of all of synthaug's metrics, and the share of it that is extraction.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.inception import InceptionScore
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from synthaug.augment.datasets import load_dataset
+from synthaug.augment.images import LabeledImages
+from synthaug.evaluation.extractors import extractors_for
+from synthaug.evaluation.features import BATCH, Extractor
+from synthaug.evaluation.metrics import METRICS, score_all
+from synthaug.generators.sampling import Synthesizer, collect
+
+SHARED = ("FID", "KID", "IS")
+
+
+class Network(nn.Module):
+    """The extractor as torchmetrics wants it: (N, C, H, W) uint8 -> features or logits."""
+
+    def __init__(self, extractor: Extractor, images: LabeledImages, output: str):
+        super().__init__()
+        self.extractor, self.one, self.output = extractor, images.take(np.array([0])), output
+        self.num_features = extractor.protocol.dimensions
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        n = len(pixels)
+        batch = LabeledImages(
+            pixels=pixels.numpy(),
+            labels=np.zeros(n, np.int64),
+            class_names=self.one.class_names,
+            synthetic=np.ones(n, bool),
+        )
+        return torch.from_numpy(getattr(self.extractor.of_batch(batch), self.output))
+
+
+def by_torchmetrics(extractor: Extractor, real: LabeledImages, synthetic: LabeledImages) -> dict[str, float]:
+    features = Network(extractor, real, "vectors")
+    torch.manual_seed(0)  # of KID's subsets
+    fid = FrechetInceptionDistance(feature=features)
+    kid = KernelInceptionDistance(feature=features, subsets=100, subset_size=1000)
+    score = InceptionScore(feature=Network(extractor, real, "logits"), splits=1)
+    for images, is_real in ((real, True), (synthetic, False)):
+        for batch in images.batches(BATCH):
+            pixels = torch.from_numpy(batch.pixels)
+            fid.update(pixels, real=is_real)
+            kid.update(pixels, real=is_real)
+            if not is_real:
+                score.update(pixels)
+    return {"FID": float(fid.compute()), "KID": float(kid.compute()[0]), "IS": float(score.compute()[0])}
+
+
+def by_synthaug(
+    extractor: Extractor, real: LabeledImages, synthetic: LabeledImages, names: tuple[str, ...] = SHARED
+) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["SYNTHAUG_CACHE"] = cache
+        start = time.process_time()
+        features = extractor.extract(real), extractor.extract(synthetic)
+        extraction = time.process_time() - start
+        return {**score_all(*features, names), "extraction": extraction}
+
+
+def timed(run: Callable[[], dict[str, float]]) -> tuple[dict[str, float], float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    values = run()
+    return values, time.process_time() - cpu, time.perf_counter() - wall
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-root", required=True, type=Path)
+    parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    splits = load_dataset("mednist", options.data_root)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    (extractor,) = extractors_for(["domain"], splits, fabric=fabric)
+    generator = Synthesizer("mednist")
+    classes = len(generator.card.class_names)
+    made = replace(collect(generator, [-(-options.n // classes)] * classes, 0), provenance=None)
+    draw = np.random.default_rng(0)
+    real, synthetic = (
+        images.take(draw.permutation(len(images))[: options.n]) for images in (splits.train, made)
+    )
+    counts = f"{len(real)} real, {len(synthetic)} synthetic"
+    print(f"{extractor.protocol}, {extractor.protocol.dimensions} dimensions, {counts}")
+    ratios = []
+    for _ in range(options.rounds):
+        theirs, their_cpu, their_wall = timed(lambda: by_torchmetrics(extractor, real, synthetic))
+        ours, cpu, wall = timed(lambda: by_synthaug(extractor, real, synthetic))
+        everything, all_cpu, all_wall = timed(lambda: by_synthaug(extractor, real, synthetic, tuple(METRICS)))
+        ratios.append((their_cpu / cpu, their_wall / wall))
+        print(
+            f"torchmetrics {their_cpu:.2f} s process {their_wall:.2f} s wall,"
+            f" synthaug {cpu:.2f} {wall:.2f} ({ours['extraction'] / cpu:.0%} extraction):"
+            f" {ratios[-1][0]:.2f}x process, {ratios[-1][1]:.2f}x wall;"
+            f" all of synthaug's metrics {all_cpu:.2f} {all_wall:.2f}"
+            f" ({everything['extraction'] / all_cpu:.0%} extraction)"
+        )
+    for name in METRICS:
+        beside = f", torchmetrics {theirs[name]:.8g}" if name in theirs else ""
+        print(f"  {name}: synthaug {everything[name]:.8g}{beside}")
+    mean, low = np.mean(ratios, axis=0), np.min(ratios, axis=0)
+    print(f"ratio: mean {mean[0]:.2f} process, {mean[1]:.2f} wall; lowest {low[0]:.2f}, {low[1]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The gate in front of every file of synthetic images, by the real command line and in every format."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from cli_runner import synthaug
+
+from synthaug.augment.formats import FORMATS, read_attributes, read_images, write_images
+from synthaug.augment.images import LabeledImages, concatenate
+from synthaug.augment.stream import ImageStream
+from synthaug.evaluation.gate import ATTRIBUTE
+from synthaug.generators.sampling import Synthesizer
+
+ENDINGS = {"hdf5": "out.h5", "npz": "out.npz", "folder": "out", "dicom": "out-dicom"}
+
+
+@pytest.fixture(scope="module")
+def first_images() -> LabeledImages:
+    """The first 24 images of each class of the shipped chest generator."""
+    chest = Synthesizer("chest-xray")
+    return concatenate([chest.images(label, 0, 24) for label in (0, 1)])
+
+
+@pytest.fixture(scope="module")
+def training_images(first_images, tmp_path_factory) -> Path:
+    """A data set that holds them as real images: a generator that copies its training images."""
+    real = replace(first_images, synthetic=np.zeros(48, bool), provenance=None)
+    path: Path = tmp_path_factory.mktemp("gate") / "real.npz"
+    write_images(ImageStream.of(real), path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    for part in ("val", "test"):  # of other images
+        other = (
+            Synthesizer("chest-xray").images(0, 100, 124, seed=5),
+            Synthesizer("chest-xray").images(1, 100, 124, seed=5),
+        )
+        rows = slice(0, 12) if part == "val" else slice(12, 24)
+        arrays[f"{part}_images"] = np.concatenate([images.pixels[rows, 0] for images in other])
+        arrays[f"{part}_labels"] = np.repeat([0, 1], 12)[:, None].astype(np.uint8)
+    np.savez(path, **arrays)
+    return path
+
+
+def generate(*options: object):
+    return synthaug("generate", "--generator", "chest-xray", "--json", *options)
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "out.h5"
+
+
+class TestGenerate:
+    def test_stops_at_near_copies_names_them_and_writes_nothing(self, training_images, out):
+        run = generate("--class", "abnormal", "--n", 30, "--training-images", training_images, "--out", out)
+        assert run.status == 3
+        assert "24 of 30 images are near copies of training images (abnormal 0, abnormal 1," in run.err
+        assert "and 14 more" in run.err
+        assert "Traceback" not in run.err
+        assert list(out.parent.iterdir()) == []
+
+    def test_passes_other_images_and_says_what_they_were_compared_with(self, training_images, out):
+        run = generate(
+            "--class", "abnormal", "--n", 20, "--seed", 7, "--training-images", training_images, "--out", out
+        )
+        assert run.status == 0
+        gate = "passed, no near copy: compared with pixels of 48 training images of real"
+        assert run.json["memorization_gate"] == gate
+        assert read_attributes(out)[ATTRIBUTE] == gate
+
+    def test_can_replace_near_copies_and_keeps_the_count(self, training_images, out):
+        run = generate(
+            "--per-class",
+            70,
+            "--reject-near-copies",
+            "--training-images",
+            training_images,
+            "--out",
+            out,
+        )
+        assert run.status == 0
+        found = read_images(out)
+        assert found.counts() == {"normal": 70, "abnormal": 70}
+        for label in (0, 1):
+            kept = found.of_class(label).provenance
+            assert kept is not None
+            assert kept["index"].tolist() == list(range(24, 94))
+
+    def test_gives_the_same_images_however_many_are_asked_for_when_it_replaces(self, training_images, out):
+        asked = ("--class", "normal", "--reject-near-copies", "--training-images", training_images)
+        few, many = out, out.with_name("many.h5")
+        assert generate(*asked, "--n", 10, "--out", few).status == 0
+        assert generate(*asked, "--n", 50, "--out", many).status == 0
+        assert np.array_equal(read_images(few).pixels, read_images(many).pixels[:10])
+
+    @pytest.mark.parametrize("kind", FORMATS)
+    def test_writes_into_every_format_that_the_gate_was_overridden(self, training_images, tmp_path, kind):
+        path = tmp_path / ENDINGS[kind]
+        run = generate(
+            "--class",
+            "abnormal",
+            "--n",
+            3,
+            "--allow-near-copies",
+            "--training-images",
+            training_images,
+            "--out",
+            path,
+            "--format",
+            kind,
+        )
+        assert run.status == 0
+        assert "3 of 3 images are near copies" in run.err
+        said = str(read_attributes(path)[ATTRIBUTE])
+        assert said.startswith("overridden by --allow-near-copies: compared with pixels of 48")
+        if kind == "dicom":
+            for file in path.rglob("*.dcm"):
+                equipment = pydicom.dcmread(file).ContributingEquipmentSequence[0]
+                assert said in equipment.ContributionDescription
+
+    def test_without_the_training_images_compares_with_the_fingerprints_in_the_generator(self, tmp_path, out):
+        run = generate("--class", "abnormal", "--n", 3, "--data-root", tmp_path / "empty", "--out", out)
+        assert run.json["memorization_gate"] == (
+            "passed, no near copy: compared with fingerprints of 1,424 training images in generator chest-xray"
+        )
+
+    def test_refuses_to_reject_and_allow_at_once(self, out):
+        run = generate(
+            "--class", "abnormal", "--n", 3, "--reject-near-copies", "--allow-near-copies", "--out", out
+        )
+        assert run.status == 2
+
+
+class TestExport:
+    def test_stops_at_near_copies(self, first_images, training_images, out, tmp_path):
+        source = tmp_path / "source.h5"
+        write_images(ImageStream.of(first_images), source)
+        run = synthaug("export", source, out, "--training-images", training_images)
+        assert run.status == 3
+        assert "48 of 48 images are near copies of training images" in run.err
+        assert not out.exists()
+
+    def test_of_real_images_has_no_gate(self, training_images, out):
+        run = synthaug("export", training_images, out, "--json")
+        assert run.status == 0
+        assert run.json["memorization_gate"] == ""
+
+    def test_of_images_of_an_unknown_generator_says_that_nothing_was_checked(self, tiny, out, tmp_path):
+        source = tmp_path / "source.h5"
+        write_images(ImageStream.of(tiny((3, 3), synthetic=True)), source)
+        run = synthaug("export", source, out, "--json")
+        assert run.status == 0
+        assert run.json["memorization_gate"] == "not checked: no training images to compare with"
+        assert "say --training-images DATASET" in " ".join(run.err.split())
+
+    def test_keeps_the_facts_of_its_source(self, training_images, out, tmp_path):
+        source, copy = out, tmp_path / "copy-dicom"
+        made = generate(
+            "--class", "normal", "--n", 3, "--seed", 3, "--data-root", tmp_path / "none", "--out", source
+        )
+        assert made.status == 0
+        assert synthaug("export", source, copy).status == 0
+        before, after = read_attributes(source), read_attributes(copy)
+        assert before["generator"] == after["generator"]
+        assert before["licence"] == after["licence"]
+        assert ATTRIBUTE in after
