@@ -3,9 +3,9 @@
     python benchmarks/against_torchmetrics.py --data-root DIR [--n 10000] [--rounds 3]
 
 Real images are the reference, images of the shipped generator the synthetic set; both arms put them through
-the same function (a classifier trained on real images) in the same batches, on one thread. torchmetrics' objects
-extract features each for itself; synthaug extracts once, into a cache that is empty in every round. The arms take
-turns in each round. Then the time of all of synthaug's metrics, and the share of it that is extraction.
+the same function (a classifier trained on real images) in the same batches, on one thread. Each of
+torchmetrics' objects extracts features for itself; synthaug extracts once, into a cache that is empty every
+time. The arms take turns. Then the time of all of synthaug's metrics, and the share that is extraction.
 """
 
 import argparse

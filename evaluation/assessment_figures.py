@@ -16,7 +16,7 @@ ARROWS = {"higher": "↑", "lower": "↓", "floor": "≈"}
 
 def floor_chart(scores: Sequence[Score]) -> str:
     """One line per score, each on its own axis: the value with its interval over the floor's band."""
-    figure = Figure(figsize=(4.6, 0.62 * len(scores) + 0.1), layout="constrained")
+    figure = Figure(figsize=(4.3, 0.58 * len(scores) + 0.1), layout="constrained")
     rows = np.atleast_1d(figure.subplots(len(scores)))
     for axes, score in zip(rows, scores, strict=True):
         colour = "#2e9d4a" if score.as_good_as_real else "#d99000"

@@ -82,9 +82,9 @@ class Score:
     def reading(self) -> str:
         """In plain words, what the number says."""
         if self.as_good_as_real:
-            return f"no difference from new real images shown (n={self.n})"
+            return "no difference shown"
         if self.better == "floor":
-            return f"{'above' if self.gap.value > 0 else 'below'} what new real images score"
+            return f"{'above' if self.gap.value > 0 else 'below'} new real images"
         return "worse than new real images"
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,7 +121,8 @@ class Table:
     def counts(self, part: str) -> str:
         """How many images stand behind a part's numbers, in words."""
         score = self.first(part)
-        return f"reference {score.n_reference:,} real, {score.n:,} synthetic, {score.n:,} held-out real"
+        reference = f"reference {score.n_reference:,} real, " if score.n_reference else ""
+        return f"{reference}{score.n:,} synthetic, {score.n:,} held-out real"
 
     def first(self, part: str) -> Score:
         """A score of the part; all of a table share their counts."""

@@ -213,10 +213,11 @@ def test_evaluate_prints_protocol_and_floor() -> None:
     run = synthaug("evaluate", "--real", "phantom:n=400", "--size", "28", "--synthetic", "s.h5", "--json")
     assert run.status == 0, run.err
     rows = run.json["fidelity"]
-    assert {row["metric"] for row in rows} == {"FID", "KID", "IS", "precision", "recall"}
+    assert {"FID", "KID", "IS", "precision", "recall", "density", "coverage"} <= {r["metric"] for r in rows}
     assert {row["part"] for row in rows} == {"overall", "normal", "abnormal"}
-    assert all(row["n"] and row["n_reference"] and row["extractor"] for row in rows)
+    assert all(row["n"] and row["protocol"]["name"] and row["reading"] for row in rows)
     assert "floor" in run.err
+    assert run.json["memorization"]["passed"]
 
 
 def test_a_config_file_sets_defaults_and_flags_win() -> None:

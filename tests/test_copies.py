@@ -70,8 +70,8 @@ class TestPlantedCopies:
     @pytest.mark.parametrize("kind", PLANTED)
     def test_are_found_with_the_image_they_copy(self, detector, train, kind):
         found = detector.search(with_pixels(train, PLANTED[kind](train.pixels)))
-        assert (found.distances < detector.threshold).mean() >= 0.99
-        assert (found.rows == np.arange(len(train))).mean() >= 0.99
+        assert (found.distances < detector.threshold).mean() >= 0.98  # of 120: noise lets one or two escape
+        assert (found.rows == np.arange(len(train))).all()
 
     def test_are_found_among_honest_images(self, detector, train):
         honest = people(50, seed=2)
@@ -136,9 +136,9 @@ class TestTheThreshold:
         assert not detector.note
 
     def test_gives_way_to_held_out_images_that_lie_near(self, train):
-        alike = with_pixels(train, noisy(train.pixels, sigma=0.012))
+        alike = with_pixels(train, noisy(train.pixels, sigma=0.015))
         detector = CopyDetector.fit(train, alike)
-        assert 0.008 < detector.threshold < 0.013
+        assert 0.008 < detector.threshold < 0.0125
         assert detector.false_alarms <= 0.01
         assert "may be missed" in detector.note
 
@@ -166,7 +166,7 @@ class TestAVerdict:
 
     def test_names_the_second_nearest_training_image_apart(self, detector, train):
         found = detector.search(train)
-        assert (found.distances < 1e-6).all()
+        assert (found.distances < 1e-4).all()
         assert (found.second > detector.threshold).all()
 
     def test_of_no_images_is_empty(self, detector, train):

@@ -21,7 +21,7 @@ def vectors(n: int, dimensions: int, *, seed: int = 0, shift: float = 0.0) -> np
 def by_sqrtm(real: np.ndarray, synthetic: np.ndarray) -> float:
     """As published: pytorch-fid."""
     shift = real.mean(0) - synthetic.mean(0)
-    a, b = np.cov(real.T), np.cov(synthetic.T)
+    a, b = (np.atleast_2d(np.cov(x.T)) for x in (real, synthetic))
     return shift @ shift + np.trace(a) + np.trace(b) - 2 * np.trace(sqrtm(a @ b)).real
 
 
@@ -71,7 +71,7 @@ class TestOfNearlySingularCovariances:
 
 class TestOfSingularCovariances:
     def padded(self, *sets: np.ndarray) -> list[np.ndarray]:
-        """The same points in twice as many dimensions, turned: distances stay, covariances lose their rank."""
+        """The same points in twice as many dimensions: distances stay, covariances lose their rank."""
         dimensions = sets[0].shape[1]
         turn = np.linalg.qr(np.random.default_rng(5).normal(size=(2 * dimensions, 2 * dimensions)))[0]
         return [x @ turn[:dimensions] for x in sets]

@@ -82,8 +82,8 @@ class TestAMemoriser:
     def test_is_described_in_words(self, of_memoriser):
         assert of_memoriser.sentence == (
             "Each of 80 synthetic images was compared with all 160 training images, also shifted by up to 2 "
-            "pixels, mirrored, brighter or darker, and with noise: 80 are near copies (100.00%). The same rule "
-            "flags 0 of 80 real images that were never trained on (0.00%)."
+            "pixels, mirrored, brighter or darker, and with noise: 80 are near copies (100.00%). The same "
+            "rule flags 0 of 80 real images that were never trained on (0.00%)."
         )
 
 
@@ -135,10 +135,10 @@ class TestTheMembershipAttack:
     def test_has_an_interval_that_covers(self):
         draw = np.random.default_rng(0)
         covered = 0
-        for seed in range(40):
+        for seed in range(20):
             estimate = membership_auroc(draw.random(30), draw.random(30), seed=seed)
             covered += estimate.low <= 0.5 <= estimate.high
-        assert covered >= 34
+        assert covered >= 17
 
     def test_is_wider_where_patients_have_many_images(self):
         draw = np.random.default_rng(0)
@@ -148,7 +148,7 @@ class TestTheMembershipAttack:
         assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
 
     def test_compares_members_with_outsiders_of_the_same_classes(self):
-        # class 1 is rare among the members and lies near the synthetic images: mixed, this would look like a leak
+        # class 1, near the synthetic images, is half of the members but a fifth of the outsiders
         draw = np.random.default_rng(0)
         vectors = [
             draw.normal(size=(len(images), 3)) + 9 * images.labels[:, None] for images in (TRAIN, HELD_OUT)
@@ -179,7 +179,7 @@ class TestTheRecord:
         assert found.passed
 
     def test_has_a_table_in_words(self, of_memoriser):
-        assert [row.measure for row in of_memoriser.rows][0] == "near copies"
+        assert of_memoriser.rows[0].measure == "near copies"
         assert "membership attack, AUROC (pixels)" in [row.measure for row in of_memoriser.rows]
 
     def test_does_not_depend_on_the_order_of_images(self, of_new):
@@ -200,21 +200,23 @@ class TestTheRecord:
 def test_what_does_not_fit_together_is_refused():
     with pytest.raises(DataError, match="no synthetic images"):
         measure_memorization(TRAIN, HELD_OUT, NEW.take([]))
+    wrong = {"inception": (np.zeros((2, 4)), np.zeros((80, 4)), np.zeros((80, 4)))}
     with pytest.raises(
         DataError, match=r"inception features of \[2, 80, 80\] images: expected \[160, 80, 80\]"
     ):
-        vectors = np.zeros((2, 4)), np.zeros((80, 4)), np.zeros((80, 4))
-        measure_memorization(TRAIN, HELD_OUT, NEW, {"inception": vectors})
+        measure_memorization(TRAIN, HELD_OUT, NEW, wrong)
 
 
 def test_new_real_radiographs_give_nobody_away(data_root: Path):
     splits = load_dataset("pneumoniamnist", data_root)
-    found = measure_memorization(splits.train, splits.val, splits.test)
+    detector = CopyDetector.fit(splits.train, splits.val)
+    found = measure_memorization(splits.train, splits.val, splits.test, detector=detector)
     assert found.copied.value <= 0.01
     membership = space(found, "pixels").membership
-    assert membership.low < 0.55
+    assert membership.low < 0.5 < membership.high
     assert membership.high - membership.low < 0.1
     copied = splits.train.take(range(0, 3000, 10))
-    leaked = space(measure_memorization(splits.train, splits.val, copied), "pixels")
-    assert leaked.membership.low > membership.value
-    assert leaked.synthetic.authenticity.value < 0.01
+    leaked = measure_memorization(splits.train, splits.val, copied, detector=detector)
+    assert leaked.copied.value == 1
+    assert space(leaked, "pixels").membership.low > 0.5
+    assert space(leaked, "pixels").synthetic.authenticity.value < 0.01

@@ -124,7 +124,8 @@ class TestGenerate:
     def test_without_the_training_images_compares_with_the_fingerprints_in_the_generator(self, tmp_path, out):
         run = generate("--class", "abnormal", "--n", 3, "--data-root", tmp_path / "empty", "--out", out)
         assert run.json["memorization_gate"] == (
-            "passed, no near copy: compared with fingerprints of 1,424 training images in generator chest-xray"
+            "passed, no near copy: "
+            "compared with fingerprints of 1,424 training images in generator chest-xray"
         )
 
     def test_refuses_to_reject_and_allow_at_once(self, out):
