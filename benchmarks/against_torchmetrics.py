@@ -5,7 +5,8 @@
 Real images are the reference, images of the shipped generator the synthetic set; both arms put them through
 the same function (a classifier trained on real images) in the same batches, on one thread. Each of
 torchmetrics' objects extracts features for itself; synthaug extracts once, into a cache that is empty every
-time. The arms take turns. Then the time of all of synthaug's metrics, and the share that is extraction.
+time. The arms take turns. Three tasks: `overall`; `and per class`, what an evaluation prints, for which
+torchmetrics needs objects of each class; and synthaug's `all metrics` overall, with the share of extraction.
 """
 
 import argparse
@@ -53,31 +54,53 @@ class Network(nn.Module):
         return torch.from_numpy(getattr(self.extractor.of_batch(batch), self.output))
 
 
-def by_torchmetrics(extractor: Extractor, real: LabeledImages, synthetic: LabeledImages) -> dict[str, float]:
-    features = Network(extractor, real, "vectors")
-    torch.manual_seed(0)  # of KID's subsets
-    fid = FrechetInceptionDistance(feature=features)
-    kid = KernelInceptionDistance(feature=features, subsets=100, subset_size=1000)
-    score = InceptionScore(feature=Network(extractor, real, "logits"), splits=1)
-    for images, is_real in ((real, True), (synthetic, False)):
-        for batch in images.batches(BATCH):
-            pixels = torch.from_numpy(batch.pixels)
-            fid.update(pixels, real=is_real)
-            kid.update(pixels, real=is_real)
-            if not is_real:
-                score.update(pixels)
-    return {"FID": float(fid.compute()), "KID": float(kid.compute()[0]), "IS": float(score.compute()[0])}
+def by_torchmetrics(
+    extractor: Extractor, parts: dict[str, tuple[LabeledImages, LabeledImages]]
+) -> dict[str, float]:
+    found = {}
+    for part, (real, synthetic) in parts.items():
+        features = Network(extractor, real, "vectors")
+        torch.manual_seed(0)  # of KID's subsets
+        fid = FrechetInceptionDistance(feature=features)
+        kid = KernelInceptionDistance(
+            feature=features, subsets=100, subset_size=min(1000, len(real), len(synthetic))
+        )
+        score = InceptionScore(feature=Network(extractor, real, "logits"), splits=1)
+        for images, is_real in ((real, True), (synthetic, False)):
+            for batch in images.batches(BATCH):
+                pixels = torch.from_numpy(batch.pixels)
+                fid.update(pixels, real=is_real)
+                kid.update(pixels, real=is_real)
+                if not is_real:
+                    score.update(pixels)
+        mean, deviation = kid.compute()
+        found |= {f"FID {part}": float(fid.compute()), f"IS {part}": float(score.compute()[0])}
+        found |= {f"KID {part}": float(mean), f"KID {part} ±": float(deviation) / 10}
+    return found
 
 
 def by_synthaug(
-    extractor: Extractor, real: LabeledImages, synthetic: LabeledImages, names: tuple[str, ...] = SHARED
+    extractor: Extractor,
+    parts: dict[str, tuple[LabeledImages, LabeledImages]],
+    names: tuple[str, ...] = SHARED,
 ) -> dict[str, float]:
+    real, synthetic = parts["overall"]
     with tempfile.TemporaryDirectory() as cache:
         os.environ["SYNTHAUG_CACHE"] = cache
         start = time.process_time()
-        features = extractor.extract(real), extractor.extract(synthetic)
-        extraction = time.process_time() - start
-        return {**score_all(*features, names), "extraction": extraction}
+        features = [extractor.extract(images) for images in (real, synthetic)]
+        found = {"extraction": time.process_time() - start}
+        for part in parts:
+            of_part = (
+                each if part == "overall" else each.take(rows_of(images, part))
+                for each, images in zip(features, (real, synthetic), strict=True)
+            )
+            found |= {f"{name} {part}": value for name, value in score_all(*of_part, names).items()}
+        return found
+
+
+def rows_of(images: LabeledImages, class_name: str) -> np.ndarray:
+    return np.flatnonzero(images.labels == images.class_names.index(class_name))
 
 
 def timed(run: Callable[[], dict[str, float]]) -> tuple[dict[str, float], float, float]:
@@ -97,32 +120,46 @@ def main() -> None:
     fabric = Fabric(accelerator="cpu", devices=1)
     (extractor,) = extractors_for(["domain"], splits, fabric=fabric)
     generator = Synthesizer("mednist")
-    classes = len(generator.card.class_names)
-    made = replace(collect(generator, [-(-options.n // classes)] * classes, 0), provenance=None)
+    wanted = [-(-options.n // len(splits.class_names))] * len(splits.class_names)
+    made = replace(collect(generator, wanted, 0), provenance=None)
     draw = np.random.default_rng(0)
     real, synthetic = (
         images.take(draw.permutation(len(images))[: options.n]) for images in (splits.train, made)
     )
     counts = f"{len(real)} real, {len(synthetic)} synthetic"
     print(f"{extractor.protocol}, {extractor.protocol.dimensions} dimensions, {counts}")
-    ratios = []
+    overall = {"overall": (real, synthetic)}
+    classes = {
+        name: (real.take(rows_of(real, name)), synthetic.take(rows_of(synthetic, name)))
+        for name in splits.class_names
+    }
+    for task, parts in (("overall", overall), ("overall and per class", overall | classes)):
+        print(task)
+        compare(extractor, parts, options.rounds)
+    print("all metrics, overall")
     for _ in range(options.rounds):
-        theirs, their_cpu, their_wall = timed(lambda: by_torchmetrics(extractor, real, synthetic))
-        ours, cpu, wall = timed(lambda: by_synthaug(extractor, real, synthetic))
-        everything, all_cpu, all_wall = timed(lambda: by_synthaug(extractor, real, synthetic, tuple(METRICS)))
+        values, cpu, wall = timed(lambda: by_synthaug(extractor, overall, tuple(METRICS)))
+        share = values.pop("extraction") / cpu
+        print(f"  synthaug {cpu:.2f} s process, {wall:.2f} s wall, {share:.0%} of it extraction")
+    print("  " + ", ".join(f"{name} {value:.6g}" for name, value in values.items()))
+
+
+def compare(extractor: Extractor, parts: dict[str, tuple[LabeledImages, LabeledImages]], rounds: int) -> None:
+    ratios = []
+    for _ in range(rounds):
+        theirs, their_cpu, their_wall = timed(lambda: by_torchmetrics(extractor, parts))
+        ours, cpu, wall = timed(lambda: by_synthaug(extractor, parts))
         ratios.append((their_cpu / cpu, their_wall / wall))
         print(
-            f"torchmetrics {their_cpu:.2f} s process {their_wall:.2f} s wall,"
-            f" synthaug {cpu:.2f} {wall:.2f} ({ours['extraction'] / cpu:.0%} extraction):"
-            f" {ratios[-1][0]:.2f}x process, {ratios[-1][1]:.2f}x wall;"
-            f" all of synthaug's metrics {all_cpu:.2f} {all_wall:.2f}"
-            f" ({everything['extraction'] / all_cpu:.0%} extraction)"
+            f"  torchmetrics {their_cpu:.2f} s process, {their_wall:.2f} s wall; synthaug {cpu:.2f} s,"
+            f" {wall:.2f} s, {ours.pop('extraction') / cpu:.0%} of it extraction:"
+            f" {ratios[-1][0]:.2f}x process, {ratios[-1][1]:.2f}x wall"
         )
-    for name in METRICS:
-        beside = f", torchmetrics {theirs[name]:.8g}" if name in theirs else ""
-        print(f"  {name}: synthaug {everything[name]:.8g}{beside}")
     mean, low = np.mean(ratios, axis=0), np.min(ratios, axis=0)
-    print(f"ratio: mean {mean[0]:.2f} process, {mean[1]:.2f} wall; lowest {low[0]:.2f}, {low[1]:.2f}")
+    print(f"  mean {mean[0]:.2f}x process, {mean[1]:.2f}x wall; lowest {low[0]:.2f}x, {low[1]:.2f}x")
+    for name, value in ours.items():
+        error = f" ± {theirs[name + ' ±']:.2g} (of its subsets)" if name.startswith("KID") else ""
+        print(f"  {name}: synthaug {value:.8g}, torchmetrics {theirs[name]:.8g}{error}")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
     python benchmarks/trap_suite.py mednist pneumoniamnist phantom --data-root DIR
 
-Reference and held-out images are the training and validation splits; the false generators spoil images of the
-test split, which no training and no threshold has seen. Below them real images take the synthetic ones' place:
-the test split, random halves of it, few images per class, one class nearly missing. They must get no finding.
-Further sets of synthetic images are judged with --synthetic FILE. Nothing is written.
+Reference and held-out images are the training and validation splits; the false generators spoil images of
+the test split, which no training has seen. Below them real images take the synthetic ones' place: the test
+split, random halves of it, few images per class, one class nearly missing, one class only. They must get no
+finding. Further sets of synthetic images are judged with --synthetic FILE. Nothing is written.
 
-A row is "named" when the fault's name is among the findings, "missed" when not, "clean" for real images without
-a finding, and "false alarm" for those with one. Evidence is printed with --evidence.
+A row is "named" when the fault's name is among the findings, "missed" when not, "clean" for real images
+without a finding, and "false alarm" for those with one. Evidence is printed with --evidence.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from synthaug.evaluation.extractors import extractors_for
 from synthaug.evaluation.protocol import by_content, comparable_sets
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from false_generators import (  # noqa: E402
+from false_generators import (
     FALSE_COLOURS,
     FALSE_GENERATORS,
     FalseGenerator,
@@ -70,9 +70,8 @@ def judge_dataset(name: str, options: argparse.Namespace) -> Iterator[str]:
 
     compared = comparable_sets(splits, splits.val, largest=options.largest)
     known = view(compared.reference), view(compared.floor)
-    print(
-        f"\n{name}: {len(splits.train)} train, {len(splits.val)} val, {len(splits.test)} test, {splits.train.image_shape}"
-    )
+    sizes = ", ".join(f"{len(getattr(splits, part))} {part}" for part in ("train", "val", "test"))
+    print(f"\n{name}: {sizes}, images of {splits.train.image_shape}")
     for row, expected, images in rows(name, splits, compared.reference, options):
         findings = diagnose(*sets(images))
         names = [finding.name for finding in findings]

@@ -43,16 +43,16 @@ class Assessment:
 
     @property
     def worse(self) -> list[Score]:
-        """Overall scores that are worse than new real images', allowing for how many are looked at."""
-        overall = [score for score in self.scores if score.part == "overall"]
+        """Scores that are worse than new real images', allowing for how many are looked at.
+
+        Looked at are the overall ones; where a class has no synthetic images, those of the other classes.
+        """
+        overall = [score for score in self.scores if score.part == "overall"] or list(self.scores)
         return [score for score in overall if score.is_worse(len(overall))]
 
     @property
     def light(self) -> Light:
-        """Red: a near copy or a kind of wrong was found. Amber: some overall score is worse than its floor.
-
-        Green: neither.
-        """
+        """Red: a near copy or a kind of wrong was found. Amber: some score is worse. Green: neither."""
         copied = self.memorization is not None and not self.memorization.passed
         if copied or self.findings:
             return "red"

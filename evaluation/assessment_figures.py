@@ -49,7 +49,7 @@ def distance_histogram(
     """Distances to the nearest training image, synthetic and held-out real, and where a near copy begins."""
     figure = Figure(figsize=(4.5, 3.2))
     axes = figure.subplots()
-    edges = np.linspace(0, max(float(synthetic.max()), float(held_out.max()), threshold) * 1.02, 50)
+    edges = np.linspace(0, max(float(synthetic.max()), float(held_out.max()), threshold) * 1.02, 50).tolist()
     for distances, colour, name in ((held_out, "#57606a", "held-out real"), (synthetic, "C0", "synthetic")):
         share = np.full(len(distances), 100 / len(distances))
         axes.hist(distances, edges, weights=share, color=colour, alpha=0.55, label=name)

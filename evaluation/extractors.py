@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,8 @@ def _domain_classifier(request: Request) -> nn.Module:
         config.name, num_classes=len(real.class_names), channels=channels, image_size=side
     )
     network.load_state_dict(load_file(file))
-    return network.eval().to(fabric.device, memory_format=torch.channels_last)
+    network = network.eval().to(fabric.device)
+    return network.to(memory_format=torch.channels_last)
 
 
 def pixel_extractor(request: Request) -> Extractor:
@@ -130,7 +132,7 @@ def timm_extractor(request: Request) -> Extractor:
         DataError: the file is missing or of another model.
     """
     import timm
-    from timm.data import resolve_model_data_config
+    from timm.data.config import resolve_model_data_config
 
     model = request.variant or ""
     if not timm.is_model(model):
@@ -139,7 +141,7 @@ def timm_extractor(request: Request) -> Extractor:
     if request.timm_weights is None:
         raise UsageError(f"timm/{model}: expected its weights in a local file, give {hint}")
     state = read_weights(request.timm_weights, "", f"timm/{model}", hint)
-    network = timm.create_model(model, pretrained=False, num_classes=0)
+    network: Any = timm.create_model(model, pretrained=False, num_classes=0)
     try:
         missing = network.load_state_dict(state, strict=False).missing_keys
     except RuntimeError:  # shapes of another model
@@ -148,14 +150,14 @@ def timm_extractor(request: Request) -> Extractor:
         raise DataError(f"{request.timm_weights}: no {missing[0]}, expected timm/{model}: give {hint}")
     device = request.fabric.device
     network = network.eval().to(device)
-    data = resolve_model_data_config(network)
+    data = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     side = data["input_size"][-1]
     mean, std = (torch.tensor(data[name]).view(3, 1, 1) for name in ("mean", "std"))
 
     @torch.inference_mode()
     def of_batch(images: LabeledImages) -> Features:
         ready = (to_unit_range(resize(with_channels(images, 3), side).pixels) - mean) / std
-        vectors = [network(part.to(device)).flatten(1).float().cpu() for part in ready.split(32)]
+        vectors = [network(part.to(device)).flatten(1).float().cpu() for part in torch.split(ready, 32)]
         return Features(torch.cat(vectors).numpy())
 
     protocol = Protocol(
@@ -163,7 +165,7 @@ def timm_extractor(request: Request) -> Extractor:
         layer="pooled features",
         preprocessing=f"{side} px bicubic, 0..255 to the model's mean and deviation",
         weights=weights_sha256(state),
-        dimensions=network.num_features,
+        dimensions=int(network.num_features),
     )
     return Extractor(protocol, of_batch)
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,7 @@ class Extractor:
         if not folder.exists():
             with replacing(folder) as fresh:
                 fresh.mkdir()
-                columns: dict[str, npt.NDArray[np.float32]] = {}
+                columns: dict[str, np.memmap[Any, np.dtype[np.float32]]] = {}
                 with progress_bar(f"{self.protocol.name} features", len(images)) as advance:
                     for start in range(0, len(images), BATCH):
                         rows = np.arange(start, min(start + BATCH, len(images)))

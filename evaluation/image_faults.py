@@ -84,8 +84,9 @@ def noise(reference: MeasuredSet, held_out: MeasuredSet, synthetic: MeasuredSet)
             return None
         return (
             f"neighbouring pixels correlate by {beside.max():.2f} "
-            f"(held-out real images: {smooth.max():.2f}), a row with the one most like it by {alike.max():.2f} "
-            f"(held-out real images: {kin.max():.2f}, pure noise: {chance:.2f})"
+            f"(held-out real images: {smooth.max():.2f}), "
+            f"a row with the one most like it by {alike.max():.2f} (held-out real images: {kin.max():.2f}, "
+            f"pure noise: {chance:.2f})"
         )
 
     return by_class(synthetic, judge)

@@ -19,9 +19,9 @@ from synthaug.evaluation.statistics import Estimate
 ScoreAll = Callable[[Features, Features, Sequence[str]], dict[str, float]]
 Three = dict[str, npt.NDArray[np.float64]]  # of each metric: value, floor, gap
 
-# Half of this share of the images is in a subset. By simulation: on larger ones the metrics that count neighbours
-# jump more than the factor knows of (of a share of 0.9, errors come out at 1.5 to 2 times the truth), on smaller
-# ones neighbours are too far to be neighbours. Squared distances take both sizes.
+# Half of this share of the images is in a subset. By simulation: on larger ones the metrics that count
+# neighbours jump more than the factor knows of (a share of 0.9 gives errors 1.2 to 2 times the truth), on
+# smaller ones the neighbours are too far away. Squared distances take both sizes.
 SHARE = 0.75
 LARGEST = 2000  # images of the floor and of the synthetic set in the larger subset
 LARGEST_REFERENCE = 4000

@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 OF_NO_USE = 0.1  # of what real labels tell (variance between labels): below, labels tell nothing
 TOWARDS_ONE = 0.5  # of the way from the labels' own mixture to a single class
-TELLS_APART = 0.1  # squared distance of a class's row from the mixture: below, the two cannot be told apart
+TELLS_APART = 0.04  # squared distance of a class's row from the mixture: below, the two cannot be told apart
 LOOKS_LIKE = 0.25  # of the distance to the own class: another class this near is what the images show
 LEAN_STEPS = 100  # of a fixed-point iteration that has settled long before
 BEYOND_CHANCE = 10  # times the variance of a sampled distance
@@ -113,7 +113,7 @@ def _rows(images: MeasuredSet, labels: list[int], lean: Array) -> tuple[Array, A
 
 
 def _lean(held_out: MeasuredSet, known: list[int]) -> Array:
-    """(K,) factors by which the classifier prefers some classes on held-out images, each class counting alike.
+    """(K,) factors by which the classifier prefers some classes on held-out images, all classes being alike.
 
     Divided by them, its probabilities sum to the same for every class: one that ranks images well but calls
     nearly all of them abnormal tells labels apart after all.

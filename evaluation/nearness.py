@@ -94,11 +94,9 @@ def measure_space(
     real, fresh, made = vectors
     n, in_place = len(made), fresh[orders[1][: len(made)]]
     distances, second, authentic = _neighbours(np.concatenate([made, in_place]), real)
-    half = len(held_out) // 2
+    through, outside = _halves(held_out, orders[1])
     membership, n_members = _attack(train, held_out, real, fresh, made, orders, seed)
-    floor, _ = _attack(
-        train, held_out, real, fresh, fresh[orders[1][:half]], (orders[0], orders[1][half:]), seed
-    )
+    floor, _ = _attack(train, held_out, real, fresh, fresh[through], (orders[0], outside), seed)
     return Space(
         name,
         Nearness.of(distances[:n], second[:n], authentic[:n]),
@@ -160,6 +158,15 @@ def _attack(
             groups = np.concatenate(patients)
     near = nearest(np.concatenate([real[members], fresh[outsiders]]), through)[0][:, 0]
     return membership_auroc(near[: len(members)], near[len(members) :], groups, seed), len(members)
+
+
+def _halves(images: LabeledImages, order: Indices) -> tuple[Indices, Indices]:
+    """The rows in two halves; a patient's images are alike, so each patient is in one of them."""
+    if images.groups is None:
+        return order[: len(order) // 2], order[len(order) // 2 :]
+    patients = list(dict.fromkeys(images.groups[order].tolist()))
+    first = np.isin(images.groups[order], patients[: len(patients) // 2])
+    return order[first], order[~first]
 
 
 def _same_classes(

@@ -113,6 +113,14 @@ class TestHonestImages:
         away = np.roll(train.pixels, 6, axis=3)
         assert detector.near_copies(with_pixels(train, away)).mean() < 0.05
 
+    def test_are_no_copies_where_a_faint_cloud_differs(self, detector, train):
+        down, right = np.mgrid[-14:14, -14:14]
+        cloud = (
+            0.08 * 255 * np.exp(-(down**2 + right**2) / 18)
+        )  # each pixel within a copy's noise, not their mean
+        clouded = with_pixels(train, in_range(train.pixels * 0.9 + 5 + cloud))
+        assert detector.near_copies(clouded).mean() < 0.05
+
     @pytest.mark.parametrize("grey", [0, 5, 128, 255])
     def test_are_no_copies_where_flat_images_meet(self, train, grey):
         some = train.pixels.copy()

@@ -46,3 +46,94 @@ def wrong_widths(found: dict[str, np.ndarray], lowest: float, highest: float) ->
             if not lowest <= ratio <= highest:
                 wrong.append(f"{name} {part} {ratio:.2f}")
     return wrong
+
+
+@pytest.fixture(scope="module")
+def often() -> dict[str, np.ndarray]:
+    return drawn_often(150, 100, 8, worse=False, rounds=25)
+
+
+class TestAgainstTheTruth:
+    def test_errors_are_about_the_deviation_over_new_images(self, often):
+        assert not wrong_widths(often, 0.75, 1.45)
+
+    def test_gaps_of_two_equally_good_sets_contain_zero_as_often_as_they_say(self, often):
+        for name, rows in often.items():
+            _, low, high = rows[:, PARTS.index("gap")].T
+            assert np.mean((low <= 0) & (high >= 0)) >= 0.9, name
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(1200)
+    @pytest.mark.parametrize("worse", [False, True])
+    @pytest.mark.parametrize(("n", "dimensions"), [(200, 16), (300, 64)])
+    def test_errors_are_within_a_third_of_it(self, n, dimensions, worse):
+        found = drawn_often(100, n, dimensions, worse=worse, rounds=50)
+        assert not wrong_widths(found, 0.75, 1.35)
+
+    def test_gaps_of_a_much_worse_set_do_not(self):
+        rng = np.random.default_rng(0)
+        real, floor = cloud(rng, 200), cloud(rng, 200)
+        bad = Features(cloud(rng, 200).vectors + 0.8, np.zeros((200, 4)))
+        found = estimate(score_all, real, floor, bad, NAMES, rounds=20)
+        assert all(found[name][2].low > 0 for name in ("FID", "KID"))
+        assert all(found[name][2].high < 0 for name in ("IS", "precision", "density", "coverage"))
+
+
+class TestRules:
+    SETS = tuple(cloud(np.random.default_rng(k), n) for k, n in enumerate((150, 60, 80)))
+
+    def test_values_are_of_all_rows_and_the_gap_is_their_difference(self):
+        found = estimate(score_all, *self.SETS, NAMES, rounds=3)
+        reference, floor, synthetic = self.SETS
+        values, floors = score_all(reference, synthetic, NAMES), score_all(reference, floor, NAMES)
+        assert list(found) == NAMES
+        for name, (value, low, gap) in found.items():
+            assert (value.value, low.value) == (values[name], floors[name])
+            assert gap.value == values[name] - floors[name]
+
+    def test_the_same_seed_gives_the_same_intervals_and_another_does_not(self):
+        first, again, other = (
+            estimate(score_all, *self.SETS, ["FID"], rounds=3, seed=seed) for seed in (0, 0, 1)
+        )
+        assert first == again
+        assert first != other
+
+    def test_intervals_stay_within_the_metrics_range(self):
+        reference, floor, _ = self.SETS
+        copied = reference.take(np.arange(80))
+        for name, three in estimate(score_all, reference, floor, copied, NAMES, rounds=5).items():
+            for part, each in zip(PARTS, three, strict=True):
+                assert each.low <= each.value <= each.high
+                if part != "gap":
+                    assert METRICS[name].lowest <= each.low
+                    assert each.high <= METRICS[name].highest
+
+    def test_the_gap_knows_that_value_and_floor_share_the_reference(self):
+        # held against the same images, both move together: their difference does not move at all
+        reference, floor, _ = self.SETS
+        value, _, gap = estimate(score_all, reference, floor, floor, ["coverage"], rounds=10)["coverage"]
+        assert gap.high - gap.low < 1.5 * (value.high - value.low)
+
+    @pytest.mark.parametrize("n", [10, 11])
+    def test_ten_images_are_enough_for_finite_intervals(self, n):
+        rng = np.random.default_rng(0)
+        alike = Features(np.full((n, 30), 0.1), np.zeros((n, 3)))
+        for sets in ([cloud(rng, n, 30) for _ in range(3)], [alike] * 3):
+            found = estimate(score_all, *sets, NAMES, rounds=5)
+            assert np.isfinite([[e.value, e.low, e.high] for three in found.values() for e in three]).all()
+
+    def test_subsets_of_large_sets_stay_small(self, monkeypatch):
+        monkeypatch.setattr(jackknife, "LARGEST", 40)
+        monkeypatch.setattr(jackknife, "LARGEST_REFERENCE", 60)
+        sizes = set()
+
+        def record(real, other, names):
+            sizes.add((len(real.vectors), len(other.vectors)))
+            return score_all(real, other, names)
+
+        estimate(record, *self.SETS, ["KID"], rounds=2)
+        assert sizes - {(150, 60), (150, 80)} == {(60, 40), (60, 30), (30, 20), (30, 15)}
+
+    def test_a_metric_without_its_logits_is_left_out(self):
+        bare = [Features(each.vectors) for each in self.SETS]
+        assert "IS" not in estimate(score_all, *bare, NAMES, rounds=2)

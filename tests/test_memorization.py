@@ -16,7 +16,7 @@ from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.copies import CopyDetector
 from synthaug.evaluation.memorization import Memorization, measure_memorization
-from synthaug.evaluation.nearness import Space, membership_auroc
+from synthaug.evaluation.nearness import Space, measure_space, membership_auroc
 
 
 def people(n: int, seed: int) -> LabeledImages:
@@ -220,3 +220,18 @@ def test_new_real_radiographs_give_nobody_away(data_root: Path):
     assert leaked.copied.value == 1
     assert space(leaked, "pixels").membership.low > 0.5
     assert space(leaked, "pixels").synthetic.authenticity.value < 0.01
+
+
+def test_the_attacks_floor_keeps_a_patients_images_together():
+    # every patient has two equal images: one through which the attack goes would give the other away
+    real, held_out = phantom([60, 60], size=28, seed=0), phantom([30, 30], size=28, seed=1)
+    twice = held_out.take(np.repeat(np.arange(60), 2))
+    patients = replace(twice, groups=np.repeat([f"P{k}" for k in range(60)], 2))
+    anonymous = replace(twice, groups=None)
+    floors = []
+    for images in (patients, anonymous):
+        vectors = [i.pixels.reshape(len(i), -1) / 255.0 for i in (real, images, held_out)]
+        orders = np.arange(len(real)), np.random.default_rng(0).permutation(len(images))
+        floors.append(measure_space("pixels", real, images, tuple(vectors), orders).membership_floor.value)
+    assert floors[0] == pytest.approx(0.5, abs=0.12)
+    assert floors[1] < floors[0] - 0.1
