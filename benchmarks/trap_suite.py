@@ -128,7 +128,9 @@ def rows(
         yield f"test, {scarce} scarce", None, splits.test.take(np.concatenate([rest, own[:12]]))
         yield f"test, {scarce} only", None, splits.test.take(own)
     for path in options.synthetic:
-        yield path.name, None, read_images(path)
+        made = read_images(path)
+        if set(made.class_names) & set(splits.class_names):
+            yield path.name, None, made
 
 
 def few_per_class(images: LabeledImages, n: int) -> LabeledImages:

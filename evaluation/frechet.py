@@ -34,12 +34,7 @@ def frechet_distance(real: Vectors, synthetic: Vectors) -> float:
 def frechet_of_statistics(mean1: Matrix, covariance1: Matrix, mean2: Matrix, covariance2: Matrix) -> float:
     """The same from means (D,) and covariances (D, D)."""
     traces = float(np.trace(covariance1) + np.trace(covariance2))
-    varies = np.ones(len(mean1), dtype=bool)  # a constant feature adds nothing to the trace of the root
-    for mean, covariance in ((mean1, covariance1), (mean2, covariance2)):
-        varies &= np.diag(covariance) > np.square(8 * EPSILON * mean)  # its variance is rounding
-    if not varies.all():
-        covariance1, covariance2 = (c[np.ix_(varies, varies)] for c in (covariance1, covariance2))
-    root = _trace_by_cholesky(covariance1, covariance2) if varies.any() else 0.0
+    root = _trace_by_cholesky(covariance1, covariance2)
     if root is None:
         root = _nuclear_norm(_factor(covariance1).T @ _factor(covariance2))
     return _distance(mean1 - mean2, traces, root)
@@ -81,7 +76,7 @@ def _trace_by_cholesky(covariance1: Matrix, covariance2: Matrix) -> float | None
     product, _ = lapack.dsygst(covariance2.T, lower, itype=2, lower=1)
     values = np.linalg.eigvalsh(product.T, UPLO="U")
     error = EPSILON * values[-1]  # of each: little for a large one's root, everything for a small one's
-    if values[0] < 32 * error:
+    if values[0] <= 32 * error:
         return None
     roots = np.sqrt(values)
     return float(roots.sum()) if (error / (2 * roots)).sum() < 1e-9 * roots.sum() else None

@@ -57,15 +57,17 @@ def labels_wrong(held_out: MeasuredSet, synthetic: MeasuredSet) -> list[tuple[st
             evidence += f"(held-out real images: {_own(real, known):.2f})"
             parts = ["overall"] if len(moved) == len(names) else [name for name, _ in moved]
             return [("labels swapped", evidence, part) for part in parts]
-    found = []
+    shown = {}
     for row, (label, at) in enumerate(zip(judged, own, strict=True)):
         apart = np.square(made[row] - real).sum(axis=1)
         other = int(apart.argmin())
         if apart[at] > BEYOND_CHANCE * (noise[row] + spread[at]) and apart[other] < LOOKS_LIKE * apart[at]:
             evidence = f"images look like {names[known[other]]}: mean probability of {names[label]} is "
             evidence += f"{made[row, label]:.2f} (held-out real images: {real[at, label]:.2f})"
-            found.append(("images of another class", evidence, names[label]))
-    return found
+            shown[names[label]] = (names[known[other]], evidence)
+    traded = set(shown) == {other for other, _ in shown.values()}
+    name = "labels swapped" if traded else "images of another class"
+    return [(name, evidence, label) for label, (_, evidence) in shown.items()]
 
 
 def _told_nothing(

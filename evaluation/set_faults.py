@@ -22,7 +22,9 @@ EXPLAINED = 0.25  # of the squared distance to real texture: Gaussian images thi
 BEYOND_FLOOR = 3  # times the held-out images' own squared distance
 BLURRED = 0.5  # of the fine detail in the real image most like it
 APART = 0.9  # share of images, on both sides, that lie nearest to one of their own side; 0.5 if alike
-FARTHER = 1.1  # times as far from the nearest training image as held-out images
+FARTHER = 1.1  # times as far from the nearest training image as held-out images, together with the share
+FAR_OFF = 1.5  # times as far: enough by itself
+ERRORS = 3  # standard errors of a median that it must lie beyond its threshold
 SMALLEST_APART = 30  # images on each side, to tell a share of 0.9 from 0.5
 
 
@@ -150,17 +152,20 @@ def blurred(reference: MeasuredSet, held_out: MeasuredSet, synthetic: MeasuredSe
     def kept(images: MeasuredSet) -> Array:
         return images.statistics.sharpness - sharpness[nearest(images.statistics.sketch, sketch)[1][:, 0]]
 
-    own, usual = kept(synthetic), float(np.median(kept(held_out)))
+    own, usual = kept(synthetic), float(lowest(kept(held_out), held_out))
     if _far(reference, held_out, synthetic, _sketch):
         return {}
 
     def judge(rows: Indices) -> str | None:
         here = float(np.median(own[rows]))
-        if here - usual > np.log(BLURRED) or _far(reference, held_out, synthetic.take(rows), _sketch):
+        error = 1.25 * float(own[rows].std()) / len(rows) ** 0.5  # of a median
+        if here + ERRORS * error > usual + np.log(BLURRED):
+            return None
+        if _far(reference, held_out, synthetic.take(rows), _sketch):
             return None
         return (
             f"images hold {np.exp(here):.0%} of the fine detail of the real image most like them "
-            f"(held-out real images: {np.exp(usual):.0%})"
+            f"(held-out real images: {np.exp(usual):.0%} or more)"
         )
 
     return by_class(synthetic, judge)
@@ -172,6 +177,7 @@ def another_distribution(reference: MeasuredSet, held_out: MeasuredSet, syntheti
     Of as many real and synthetic images nearly every one lies nearest to one of its own side (Schilling
     1986), and the synthetic ones lie farther from the training images than held-out ones do. The share must
     be high on both sides: a generator of little variety flocks together while real images still find it near.
+    Where half of the images are half as far again as held-out ones, the rest may be as real as they like.
     """
     views = {"at large": _sketch, "in the classifier's features": _vectors}
 
@@ -207,9 +213,6 @@ def _far(
     reference: MeasuredSet, held_out: MeasuredSet, images: MeasuredSet, view: Points
 ) -> tuple[float, float] | None:
     """Share nearest to their own side, and distance to training images in held-out ones'; None: not far."""
-    share = _nearest_to_own(reference, images, view)
-    if share < APART:
-        return None
     distances = []
     for side in (held_out, images):
         away, which = nearest(view(side), view(reference))
@@ -223,14 +226,17 @@ def _far(
         ]
     )
     farther = float(np.median(distances[1][0] / (usual[distances[1][1]] + 1e-9)))
-    return (share, farther) if farther >= FARTHER else None
+    if farther < FARTHER or len(images) < SMALLEST_APART:
+        return None
+    share = _nearest_to_own(reference, images, view)
+    return (share, farther) if share >= APART or farther >= FAR_OFF else None
 
 
 def _nearest_to_own(reference: MeasuredSet, images: MeasuredSet, view: Points) -> float:
     """Share of images that lie nearest to one of their own side, on the side where it is smaller.
 
     Both sides are of one size, class by class as the classifier sees them, since a set of fewer classes is
-    nearest to itself for that reason alone. 0 for too few images.
+    nearest to itself for that reason alone. 0 for too few images in classes that both sides have.
     """
     sides = (reference, images)
     seen = [side.probabilities.argmax(axis=1) for side in sides]

@@ -107,12 +107,13 @@ def _as_toml(config: GANConfig, source: Source, images: LabeledImages, fabric: F
 
 
 def _same_but_longer(path: Path, asked: dict[str, Any]) -> None:
-    """Refuse to resume with anything changed but `steps`."""
+    """Refuse to resume with anything changed but `steps`, or where the same images were found."""
     try:
         stored = _flat(tomllib.loads(path.read_text()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected the configuration of a run, found {error}") from None
-    changed = [key for key, value in _flat(asked).items() if key != "steps" and stored.get(key) != value]
+    free = ("steps", "dataset", "split_seed")
+    changed = [key for key, value in _flat(asked).items() if key not in free and stored.get(key) != value]
     if changed:
         raise UsageError(f"--resume: {', '.join(changed)} differ from {path}: resume with the same options")
 

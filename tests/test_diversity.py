@@ -53,7 +53,7 @@ class TestDiversity:
         for (name, _), score in scores_of(splits, collapsed, network).items():
             assert score.value.value == pytest.approx(0 if "LPIPS" in name else 1, abs=1e-6)
             side = "below" if "LPIPS" in name else "above"
-            assert score.reading == f"{side} what new real images score"
+            assert score.reading == f"{side} new real images"
 
     def test_of_real_images_reads_as_real(self, splits, network):
         scores = scores_of(splits, people(24, 9), network)

@@ -109,6 +109,13 @@ class TestOfSingularCovariances:
         for n in (4, 20):
             assert frechet_distance(np.full((n, 8), 0.1), np.full((n, 8), 1.1)) == pytest.approx(8)
 
+    def test_a_set_of_equal_points_is_as_far_as_its_point_and_the_variances(self):
+        real = vectors(300, 8)
+        expected = 8 * 0.3**2 + real.var(axis=0, ddof=1).sum()
+        equal = np.tile(real.mean(axis=0) + 0.3, (20, 1))
+        assert frechet_distance(real, equal) == pytest.approx(expected)
+        assert frechet_distance(equal, real) == pytest.approx(expected)
+
     @pytest.mark.parametrize("n", [2, 10, 40, 41, 200])
     def test_a_set_is_at_no_distance_from_itself_and_never_below(self, n):
         real = vectors(n, 40)

@@ -33,7 +33,8 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
     run = tmp_path / "run"
     facts = tomllib.loads((run / "config.toml").read_text())
     assert facts["generator"] == vars(TINY) | {"diffaugment": ["translation", "cutout"]}
-    assert facts["source"] == {"data": SOURCE.data, "licence": "CC0", "images_sha256": images.digest()}
+    expected = {"data": SOURCE.data, "licence": "CC0", "dataset": "", "split_seed": 0}
+    assert facts["source"] == expected | {"images_sha256": images.digest()}
     assert facts["precision"] == "32-true"
     lines = log_of(run)
     assert [line["step"] for line in lines] == [2, 4]
