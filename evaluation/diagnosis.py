@@ -15,7 +15,7 @@ from scipy.stats import fisher_exact
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.features import Features
 from synthaug.evaluation.image_faults import Found, channels_swapped, noise, scrambled, value_range
-from synthaug.evaluation.image_statistics import MeasuredSet, image_statistics
+from synthaug.evaluation.image_statistics import SMALLEST, MeasuredSet, image_statistics
 from synthaug.evaluation.label_faults import labels_wrong
 from synthaug.evaluation.set_faults import (
     another_distribution,
@@ -91,7 +91,8 @@ def diagnose(
     Args:
         reference: real training images.
         held_out: real images that no training saw: what each rule measures beside the synthetic images.
-        synthetic: what is judged. A class of fewer than ten images is judged with all others only.
+        synthetic: what is judged. A class of fewer than ten images is judged with all others only, and
+            fewer than ten images that are left to judge are not.
         near_copies: share of near copies of training images among the synthetic and among the held-out
             images, measured elsewhere; None looks for exact copies of `reference` here.
     """
@@ -106,7 +107,7 @@ def diagnose(
             left = left.take(
                 np.flatnonzero([not {"overall", left.class_names[k]} & set(found) for k in left.labels])
             )
-        if not len(left):
+        if len(left) < SMALLEST:
             return findings
     return findings + [Finding(*found) for found in labels_wrong(fresh, left)]
 

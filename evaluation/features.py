@@ -26,14 +26,20 @@ class Features:
     Attributes:
         vectors: (N, D) float32 or float64.
         logits: (N, K) of a classifier, for the Inception Score, or None.
+        groups: (N,) patients, whose images are alike, for intervals; None lets every image be its own.
     """
 
     vectors: npt.NDArray[np.floating]
     logits: npt.NDArray[np.floating] | None = None
+    groups: npt.NDArray[np.str_] | None = None
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Features":
         """The features of some of the images."""
-        return Features(self.vectors[rows], None if self.logits is None else self.logits[rows])
+        return Features(
+            self.vectors[rows],
+            None if self.logits is None else self.logits[rows],
+            None if self.groups is None else self.groups[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Fidelity and diversity in features: every metric with its interval, beside its floor. See `protocol`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from synthaug.evaluation.features import Extractor
 from synthaug.evaluation.jackknife import estimate
@@ -23,18 +24,23 @@ def fidelity_scores(
     """
     scores = []
     for extractor in extractors:
-        features = {name: extractor.extract(images) for name, images in sets.items()}
+        features = {
+            name: replace(extractor.extract(images), groups=images.groups) for name, images in sets.items()
+        }
         dimensions = extractor.protocol.dimensions
         for part in parts:
             reference = features["reference"].take(part.reference)
             floor = features["floor"].take(part.floor)
             synthetic = features["synthetic"].take(part.synthetic)
-            names = [name for name, m in METRICS.items() if synthetic.logits is not None or not m.needs_logits]
+            names = [
+                name for name, m in METRICS.items() if synthetic.logits is not None or not m.needs_logits
+            ]
             found = estimate(score_all, reference, floor, synthetic, names, rounds=rounds, seed=seed)
             for name, (value, of_floor, gap) in found.items():
                 metric = METRICS[name]
                 minimum = metric.minimum(dimensions)
-                few = f"{part.n} images, {name} wants {minimum:,} or more: read {metric.instead}"
+                few = f"{part.n} images, {name} wants {minimum:,} or more"
+                few += f": read {metric.instead}" if metric.instead else ": add images"
                 scores.append(
                     Score(
                         metric=name,

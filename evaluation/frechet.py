@@ -8,6 +8,7 @@ other), it is the sum of the singular values of A1ᵀ A2, which a singular covar
 
 import numpy as np
 import numpy.typing as npt
+from scipy import linalg
 from scipy.linalg import lapack
 
 Vectors = npt.NDArray[np.floating]
@@ -74,7 +75,7 @@ def _trace_by_cholesky(covariance1: Matrix, covariance2: Matrix) -> float | None
     if failed:
         return None
     product, _ = lapack.dsygst(covariance2.T, lower, itype=2, lower=1)
-    values = np.linalg.eigvalsh(product.T, UPLO="U")
+    values = linalg.eigvalsh(product, lower=True, driver="ev", overwrite_a=True, check_finite=False)
     error = EPSILON * values[-1]  # of each: little for a large one's root, everything for a small one's
     if values[0] <= 32 * error:
         return None

@@ -19,6 +19,7 @@ Found = dict[str, str]
 EXPLAINED = 0.15  # of the distance to real grey values: a mistake that comes this much nearer explains them
 BEYOND_FLOOR = 3  # times the held-out images' own distance: below this, nothing needs explaining
 NO_CORRELATION = 0.25  # of the real images' correlation of neighbouring pixels: below, there is none
+FLAT = 0.1  # correlation under which real images are noise themselves: nothing can be said
 IN_ORDER = 0.25  # of the way from a random order of rows (0) to the real images' order (1)
 RECOLOURED = 0.25  # of the squared distance to real colours: an order of channels this much nearer is right
 
@@ -34,7 +35,7 @@ def by_class(synthetic: MeasuredSet, judge: Callable[[Indices], str | None]) -> 
 
 def lowest(values: Array, real: MeasuredSet) -> Array:
     """The smallest of the real classes' medians: what the class hardest to tell from the fault scores."""
-    medians = [np.nanmedian(values[rows], axis=0) for rows in real.classes().values()]
+    medians = [np.median(values[rows], axis=0) for rows in real.classes().values()]
     return np.asarray(np.min(medians, axis=0), dtype=np.float64)
 
 
@@ -73,6 +74,8 @@ def noise(reference: MeasuredSet, held_out: MeasuredSet, synthetic: MeasuredSet)
     the correlation too, but keep rows that are alike: in noise the best of them is alike by chance only.
     """
     smooth, kin = (lowest(s, held_out) for s in (held_out.statistics.smoothness, held_out.statistics.kinship))
+    if smooth.min() < FLAT:
+        return {}
     height, width = synthetic.pixels.shape[2:]
     by_chance = np.random.default_rng(0).normal(128, 40, (8, height, width)).astype(np.float32)
     chance = float(np.median(row_likeness(by_chance)[1]))
@@ -99,9 +102,9 @@ def scrambled(reference: MeasuredSet, held_out: MeasuredSet, synthetic: Measured
     it was and moves that neighbour away: of H rows in random order, two in H - 1 stand beside it by chance.
     Blur, noise and contrast change the rows and leave it there.
     """
-    usual = lowest(held_out.statistics.adjacency, held_out)
+    usual = lowest(np.nan_to_num(held_out.statistics.adjacency), held_out)
     chance = np.array([2 / (side - 1) for side in synthetic.pixels.shape[2:]])
-    least = chance + IN_ORDER * (usual - chance)
+    least = np.where(usual > 2 * chance, chance + IN_ORDER * (usual - chance), 0)  # real rows may have none
 
     def judge(rows: Indices) -> str | None:
         known = synthetic.statistics.adjacency[rows]

@@ -3,7 +3,7 @@
 The bootstrap draws images twice: a copy is its own nearest neighbour, and the Fréchet distance of samples
 with copies is biased. Subsets have no copies. A metric's variance over subsets of a share s of the images,
 times s / (1 - s), is its variance on all of them: the delete-d jackknife (Shao & Wu 1989, "A general theory
-for jackknife variance estimation").
+for jackknife variance estimation"). Where patients are known, they are drawn, with all their images.
 """
 
 from collections.abc import Callable, Sequence
@@ -59,11 +59,11 @@ def estimate(
     pool = min(
         len(reference.vectors), round(LARGEST_REFERENCE / share)
     )  # a thinner one errs on the wide side
-    thinned = (reference.take(rng.permutation(len(reference.vectors))[:pool]), floor, synthetic)
+    thinned = (reference.take(_drawn(reference, rng)[:pool]), floor, synthetic)
     quadratic = [name for name in values if METRICS[name].quadratic]
     large, small = [], []
     for _ in range(rounds):
-        orders = [rng.permutation(len(each.vectors)) for each in thinned]
+        orders = [_drawn(each, rng) for each in thinned]
         small.append(_three(score_all, _subsets(thinned, orders, share / 2), names))
         if quadratic:
             large.append(_three(score_all, _subsets(thinned, orders, share), quadratic))
@@ -91,6 +91,14 @@ def _of_mixed_order(
     (a1, b1), (a2, b2) = weights(share), weights(share / 2)
     both = (large * (b2 - a2) + small * (a1 - b1)) / (a1 * b2 - a2 * b1)
     return np.clip(both, large / b1, large / a1)  # neither part is below zero
+
+
+def _drawn(features: Features, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The rows in random order, the rows of a patient one after the other: a subset is one of patients."""
+    if features.groups is None:
+        return rng.permutation(len(features.vectors))
+    _, patients = np.unique(features.groups, return_inverse=True)
+    return np.argsort(rng.permutation(patients.max() + 1)[patients], kind="stable")
 
 
 def _subsets(

@@ -128,10 +128,21 @@ def nearest_real(sets: Sets, parts: Sequence[Part], perceptual: Perceptual | Non
             protocol = measure.protocol(NEAREST, side)
             scores.append(
                 score_of_pairs(
-                    f"nearest-real {name}", part, protocol, made, fresh, n_reference=int(searched.sum())
+                    f"nearest-real {name}",
+                    part,
+                    protocol,
+                    made,
+                    fresh,
+                    n_reference=int(searched.sum()),
+                    patients=patients_of(sets.floor, rows["floor"][at["floor"]]),
                 )
             )
     return scores
+
+
+def patients_of(images: LabeledImages, rows: Indices) -> npt.NDArray[np.str_] | None:
+    """(rows,) where they are known."""
+    return None if images.groups is None else images.groups[rows]
 
 
 def side_of(sets: Sets) -> int:
@@ -208,6 +219,7 @@ def score_of_pairs(
     fresh: Values,
     *,
     n_reference: int,
+    patients: npt.NDArray[np.str_] | None = None,
     matched: bool = False,
     note: str = "",
 ) -> Score:
@@ -217,6 +229,7 @@ def score_of_pairs(
 
     Args:
         made, fresh: (N,) each, N of 2 or more.
+        patients: (N,) of `fresh`; images of one patient count as one draw in the standard error.
         matched: entry i of both shares an image, so the gap is a mean of differences.
     """
     return Score(
@@ -224,8 +237,8 @@ def score_of_pairs(
         part=part.name,
         protocol=protocol,
         value=_mean(made),
-        floor=_mean(fresh),
-        gap=_mean(made - fresh) if matched else _difference(made, fresh),
+        floor=_mean(fresh, patients),
+        gap=_mean(made - fresh, patients) if matched else _difference(made, fresh, patients),
         better="floor",
         n_reference=n_reference,
         n=len(made),
@@ -233,16 +246,26 @@ def score_of_pairs(
     )
 
 
-def _mean(values: Values) -> Estimate:
-    return interval(float(values.mean()), float(stats.sem(values)), len(values) - 1)
+def _mean(values: Values, patients: npt.NDArray[np.str_] | None = None) -> Estimate:
+    return interval(float(values.mean()), *_error(values, patients))
 
 
-def _difference(made: Values, fresh: Values) -> Estimate:
-    errors = np.array([stats.sem(made), stats.sem(fresh)]) ** 2
-    freedoms = np.array([len(made) - 1, len(fresh) - 1])
+def _difference(made: Values, fresh: Values, patients: npt.NDArray[np.str_] | None) -> Estimate:
+    sides = [_error(made, None), _error(fresh, patients)]
+    errors, freedoms = np.array([error for error, _ in sides]) ** 2, np.array([free for _, free in sides])
     total = float(errors.sum())
     freedom = total**2 / float((errors**2 / freedoms).sum()) if total else float(freedoms.sum())
     return interval(float(made.mean() - fresh.mean()), total**0.5, freedom)
+
+
+def _error(values: Values, patients: npt.NDArray[np.str_] | None) -> tuple[float, int]:
+    """Standard error of the mean, and its degrees of freedom: patients, where they are known, less one."""
+    names = np.arange(len(values)) if patients is None else np.unique(patients, return_inverse=True)[1]
+    sums = np.bincount(names, values - values.mean())
+    k = len(sums)
+    if k < 2:  # a single patient cannot show how patients differ
+        return _error(values, None)
+    return float(np.sqrt((sums**2).sum() * k / (k - 1)) / len(values)), k - 1
 
 
 def interval(value: float, error: float, freedom: float, level: float = 0.95) -> Estimate:

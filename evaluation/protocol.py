@@ -1,14 +1,14 @@
 """Which images are held against which, so that a number means something.
 
 The reference is the real training split. The synthetic images and the *floor*, held-out real images of the
-validation split, are both scored against it with the same n and the same class mix: a synthetic set that scores
-its floor is, for this metric, as good as new real images. Images are chosen and ordered by a hash of their
-content, so no number depends on the order in which they came.
+validation split, are both scored against it with the same n and the same class mix: a synthetic set that
+scores its floor is, for this metric, as good as new real images. Images are chosen and ordered by a hash of
+their content, so no number depends on the order in which they came.
 """
 
 import hashlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -89,8 +89,8 @@ def by_content(images: LabeledImages, n: int, seed: int = 0) -> LabeledImages:
 def parts_of(sets: Sets) -> list[Part]:
     """Overall and each class; one of fewer than ten images in any set is left out with a warning.
 
-    "Overall" compares sets of the same class proportions, the held-out real images': a class-balanced synthetic
-    set is not marked down for being balanced.
+    "Overall" compares sets of the same class proportions, the held-out real images': a class-balanced
+    synthetic set is not marked down for being balanced.
     """
     found = [_of_equal_proportions(sets)]
     for label, name in enumerate(sets.reference.class_names):
@@ -120,8 +120,3 @@ def _of_equal_proportions(sets: Sets) -> Part:
         for name, images in sets.items()
     }
     return Part("overall", **rows)
-
-
-def only_part(images: LabeledImages, rows: Indices) -> LabeledImages:
-    """The images of a part, without patients, who are of no concern here."""
-    return replace(images.take(rows), groups=None)

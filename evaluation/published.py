@@ -12,16 +12,17 @@ Each number stands beside the floor of held-out real images in the same form. No
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from synthaug.augment.images import Indices, LabeledImages
 from synthaug.augment.transforms import resize_pixels, to_unit_range
-from synthaug.evaluation.frechet import frechet_distance
+from synthaug.evaluation.features import Features
+from synthaug.evaluation.jackknife import estimate
+from synthaug.evaluation.metrics import score_all
 from synthaug.evaluation.pairs import (
     compare_pairs,
     defined,
-    interval,
     measures_with,
+    patients_of,
     score_of_pairs,
     side_of,
     spread,
@@ -29,12 +30,11 @@ from synthaug.evaluation.pairs import (
 from synthaug.evaluation.perceptual import Perceptual
 from synthaug.evaluation.protocol import Part, Sets
 from synthaug.evaluation.score import Protocol, Score
-from synthaug.evaluation.statistics import Estimate
 
 UNPAIRED = "random unpaired images of one class (published form: no fidelity, a mean image beats real ones)"
 NO_QUALITY = "pairs of unrelated images: says how spread out the set is, not how good"
 SIDE = 28  # px of the published tables; larger images are brought to it
-GROUPS = 10  # of the jackknife
+SUBSETS = 10  # that the interval of pixel-fd is made from
 
 
 def published_form(
@@ -81,6 +81,7 @@ def published_form(
                     values[0][name][np.searchsorted(used[0], made)],
                     values[1][name][np.searchsorted(used[1], fresh)],
                     n_reference=len(made),
+                    patients=patients_of(sets.floor, fresh),
                     matched=True,
                     note=NO_QUALITY,
                 )
@@ -107,20 +108,19 @@ def pixel_fd(sets: Sets, part: Part) -> Score:
     classifier looks for, and with fewer images than pixels it mostly measures how few they are (real against
     real: 4.27 in the published form). Compare at one n, with its floor, and with nothing else.
 
-    Its interval errs on the wide side where two sets hardly differ.
     """
-    vectors = [
-        _vectors(images, rows)
+    reference, fresh, made = (
+        _pixels(images, rows)
         for images, rows in (
-            (sets.synthetic, part.synthetic),
-            (sets.floor, part.floor),
             (sets.reference, part.reference),
+            (sets.floor, part.floor),
+            (sets.synthetic, part.synthetic),
         )
-    ]
-    dimensions = vectors[0].shape[1]
+    )
+    dimensions = made.vectors.shape[1]
     side = min(side_of(sets), SIDE)
     few = f"{part.n} images, {dimensions} dimensions: falls as n grows, compare at one n only"
-    value, floor, gap = jackknife(*vectors)
+    value, floor, gap = estimate(score_all, reference, fresh, made, ["FID"], rounds=SUBSETS)["FID"]
     return Score(
         metric="pixel-fd",
         part=part.name,
@@ -137,30 +137,9 @@ def pixel_fd(sets: Sets, part: Part) -> Score:
     )
 
 
-Vectors = npt.NDArray[np.float32]
-
-
-def _vectors(images: LabeledImages, rows: Indices) -> Vectors:
-    """(rows, C · H · W) in [0, 1]."""
+def _pixels(images: LabeledImages, rows: Indices) -> Features:
+    """Vectors (rows, C · H · W) in [0, 1]."""
     pixels = images.pixels[rows]
     if min(images.image_shape[1:]) > SIDE:
         pixels = resize_pixels(pixels, SIDE)
-    return to_unit_range(pixels).flatten(1).numpy()
-
-
-def jackknife(made: Vectors, fresh: Vectors, reference: Vectors) -> list[Estimate]:
-    """Distances of `made` and of `fresh` to the reference, and their difference.
-
-    The delete-a-group jackknife (Kott 2001): a tenth of every set is left out at a time. A bootstrap would
-    repeat rows, which lowers the rank of a covariance and raises the distance.
-    """
-
-    def distances(left_out: int) -> tuple[float, float, float]:
-        kept = [vectors[np.arange(len(vectors)) % GROUPS != left_out] for vectors in (made, fresh, reference)]
-        value, floor = frechet_distance(kept[2], kept[0]), frechet_distance(kept[2], kept[1])
-        return value, floor, value - floor
-
-    without = np.array([distances(group) for group in range(GROUPS)])
-    errors = np.sqrt((GROUPS - 1) * without.var(axis=0))
-    pairs = zip(distances(-1), errors, strict=True)
-    return [interval(value, float(error), GROUPS - 1) for value, error in pairs]
+    return Features(to_unit_range(pixels).flatten(1).numpy(), groups=patients_of(images, rows))

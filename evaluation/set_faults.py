@@ -49,7 +49,7 @@ def mean_image(reference: MeasuredSet, held_out: MeasuredSet, synthetic: Measure
 
     def judge(rows: Indices) -> str | None:
         middle = float(np.median(here[rows]))
-        if middle > COLLAPSED * usual:
+        if middle >= COLLAPSED * usual:
             return None
         return (
             f"images are {middle:.2f} of a class's width away from the mean real image "
@@ -73,9 +73,9 @@ def one_image(reference: MeasuredSet, held_out: MeasuredSet, synthetic: Measured
     usual = min(apart(held_out, rows) for rows in held_out.classes().values())
 
     def judge(rows: Indices) -> str | None:
-        labels = synthetic.labels[rows]
-        here = max(apart(synthetic, rows[labels == label]) for label in np.unique(labels))
-        if here > COLLAPSED * usual:
+        classes = [rows[synthetic.labels[rows] == label] for label in np.unique(synthetic.labels[rows])]
+        here = max((apart(synthetic, own) for own in classes if len(own) > 1), default=np.inf)
+        if here >= COLLAPSED * usual:
             return None
         return (
             f"images of a class differ from their middle by {here:.1f} grey levels "
@@ -111,8 +111,7 @@ def duplicated(reference: MeasuredSet, held_out: MeasuredSet, synthetic: Measure
 
 def without_twins(held_out: MeasuredSet, synthetic: MeasuredSet) -> MeasuredSet:
     """The images that have no twin before them."""
-    limit = _twin_limit(held_out)
-    kept = np.ones(len(synthetic), dtype=bool)
+    limit, kept = _twin_limit(held_out), np.ones(len(synthetic), dtype=bool)
     for start, block in distance_blocks(synthetic.statistics.sketch, synthetic.statistics.sketch):
         kept[start : start + len(block)] = ~np.tril(block <= limit**2, start - 1).any(axis=1)
     return synthetic.take(np.flatnonzero(kept))
@@ -152,16 +151,15 @@ def blurred(reference: MeasuredSet, held_out: MeasuredSet, synthetic: MeasuredSe
     def kept(images: MeasuredSet) -> Array:
         return images.statistics.sharpness - sharpness[nearest(images.statistics.sketch, sketch)[1][:, 0]]
 
-    own, usual = kept(synthetic), float(lowest(kept(held_out), held_out))
     if _far(reference, held_out, synthetic, _sketch):
         return {}
+    own, usual = kept(synthetic), float(lowest(kept(held_out), held_out))
 
     def judge(rows: Indices) -> str | None:
         here = float(np.median(own[rows]))
         error = 1.25 * float(own[rows].std()) / len(rows) ** 0.5  # of a median
-        if here + ERRORS * error > usual + np.log(BLURRED):
-            return None
-        if _far(reference, held_out, synthetic.take(rows), _sketch):
+        enough = here + ERRORS * error > usual + np.log(BLURRED)
+        if enough or _far(reference, held_out, synthetic.take(rows), _sketch):
             return None
         return (
             f"images hold {np.exp(here):.0%} of the fine detail of the real image most like them "
@@ -261,15 +259,15 @@ def _drawn(reference: MeasuredSet, counts: Indices) -> Array:
     rng = np.random.default_rng(0)
     found = []
     for label, n in enumerate(np.ceil(LOOKED_AT * counts / counts.sum()).astype(np.int64)):
-        rows = _spread_out(np.flatnonzero(reference.labels == label))
-        if n == 0 or len(rows) < 2:
-            continue
-        pixels = as_grey_levels(reference.pixels[rows])
-        flat = pixels.reshape(len(rows), -1)
+        own = np.flatnonzero(reference.labels == label)
+        rows = _spread_out(own if len(own) > 1 else np.arange(len(reference)))
+        flat = as_grey_levels(reference.pixels[rows]).reshape(len(rows), -1)
         mean = flat.mean(axis=0)
         # A sum of the centred images with normal weights has their covariance, singular or not.
         weights = rng.standard_normal((n, len(rows)), dtype=np.float32) / np.float32((len(rows) - 1) ** 0.5)
-        made = np.clip(np.round(mean + weights @ (flat - mean)), 0, 255).reshape(n, *pixels.shape[1:])
+        made = np.clip(np.round(mean + weights @ (flat - mean)), 0, 255).reshape(
+            n, *reference.pixels.shape[1:]
+        )
         found.append(texture(made.mean(axis=1)))
     return np.concatenate(found)
 

@@ -168,6 +168,19 @@ class TestOfRules:
         found = {f.name for f in phantoms.findings(phantoms.splits.test.take(rows))}
         assert found == {"duplicated images"}
 
+    def test_colour_channels_in_another_order_are_named(self, phantoms: Case):
+        tint = np.array([1, 0.7, 0.5])[:, None, None]
+        views = [*phantoms.real, phantoms.view(phantoms.splits.test)]
+        coloured = [
+            View(replace(v.images, pixels=(v.images.pixels * tint).astype(np.uint8)), v.features)
+            for v in views
+        ]
+        reference, held_out, fresh = coloured
+        assert diagnose(*coloured) == []
+        bgr = View(replace(fresh.images, pixels=fresh.images.pixels[:, ::-1]), fresh.features)
+        (finding,) = diagnose(reference, held_out, bgr)
+        assert finding.name == "colour channels swapped"
+
     def test_inverted_grey_values_are_named(self, phantoms: Case):
         test = phantoms.splits.test
         (finding,) = phantoms.findings(replace(test, pixels=255 - test.pixels))

@@ -118,6 +118,8 @@ class TestPairs:
         assert one.tolist() == again.tolist() != other.tolist()
         assert len(one) == 20
         assert 3 < images.labels[one].sum() < 17
+        first, second = disjoint_pairs(images, np.arange(60), 500)
+        assert np.mean(np.abs(first - second) == 1) < 0.3  # neighbours in a folder are alike
 
 
 class TestMSSSIM:

@@ -149,3 +149,18 @@ class TestRules:
     def test_a_metric_without_its_logits_is_left_out(self):
         bare = [Features(each.vectors) for each in self.SETS]
         assert "IS" not in estimate(score_all, *bare, NAMES, rounds=2)
+
+
+def test_a_patients_images_are_drawn_together_and_widen_the_interval():
+    rng = np.random.default_rng(0)
+    reference, floor, made = (cloud(rng, 100) for _ in range(3))
+    patients = np.repeat(np.arange(100), 2).astype(np.str_)
+    widths = []
+    for groups in (None, patients):  # every patient has two equal images: the second tells nothing new
+        twice = [
+            Features(f.vectors.repeat(2, axis=0), f.logits.repeat(2, axis=0), groups)
+            for f in (reference, floor)
+        ]
+        _, of_floor, _ = estimate(score_all, *twice, made, ["IS"], rounds=200)["IS"]
+        widths.append(of_floor.high - of_floor.low)
+    assert widths[1] == pytest.approx(2**0.5 * widths[0], rel=0.2)

@@ -13,7 +13,7 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.phantom import phantom
 from synthaug.evaluation.pairs import MEASURES
 from synthaug.evaluation.protocol import comparable_sets, parts_of
-from synthaug.evaluation.published import jackknife, pixel_fd, published_form, random_partners
+from synthaug.evaluation.published import pixel_fd, published_form, random_partners
 from synthaug.evaluation.score import Score
 
 
@@ -98,9 +98,11 @@ class TestPublishedForm:
         assert names == {*(f"unpaired {name}" for name in MEASURES), "pixel-fd"}
 
     def test_of_held_out_images_themselves_shows_no_gap(self, splits):
-        for score in scores_of(splits, splits.val).values():
+        for (name, _), score in scores_of(splits, splits.val).items():
             assert score.gap.value == 0
-            assert score.value == score.floor
+            assert score.value.value == score.floor.value
+            if name != "pixel-fd":  # both meet the same training images, so the gap is free of those
+                assert score.gap.low == score.gap.high == 0
 
     def test_of_fresh_images_reads_as_real(self, splits):
         assert all(score.as_good_as_real for score in scores_of(splits, people(40, 9)).values())
@@ -189,16 +191,3 @@ class TestPixelFD:
             made = replace(splits.val, pixels=pixels)
             ladder.append(overall_pixel_fd(splits, made).value.value)
         assert ladder == sorted(ladder)
-
-    def test_intervals_cover_the_mean_of_the_number_and_are_not_idle(self):
-        spectrum = 1 / np.arange(1, 21)
-        found = []
-        for seed in range(100):
-            made, fresh, real = spectrum * np.random.default_rng(seed).normal(size=(3, 150, 20))
-            found.append(jackknife(made + spectrum, fresh, real))
-        for which, most in ((0, 1.5), (1, 3), (2, 1.5)):  # wide where two sets hardly differ
-            estimates = [estimates[which] for estimates in found]
-            values = [e.value for e in estimates]
-            assert np.mean([e.low <= np.mean(values) <= e.high for e in estimates]) > 0.92
-            width = np.mean([e.high - e.low for e in estimates])
-            assert width < most * 2 * 2.26 * np.std(values)  # Student's, nine degrees of freedom
