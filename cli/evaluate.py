@@ -26,6 +26,7 @@ from synthaug.cli.runtime import data_root, make_fabric
 if TYPE_CHECKING:
     from synthaug.evaluation.assessment import Assessment
     from synthaug.evaluation.score import Score
+    from synthaug.evaluation.statistics import Estimate
 
 
 def evaluate(
@@ -123,7 +124,7 @@ def _say(out: Output, found: "Assessment") -> None:
         if overall:
             out.table(
                 ["metric", ">synthetic", ">floor: new real images", "better", "reading"],
-                [[s.metric, str(s.value), str(s.floor), s.better, s.reading] for s in overall],
+                [[s.metric, _interval(s.value), _interval(s.floor), s.better, s.reading] for s in overall],
                 title=f"{table.title}: {table.counts('overall')}",
             )
         classes = [part for part in table.parts if part != "overall"]
@@ -131,14 +132,18 @@ def _say(out: Output, found: "Assessment") -> None:
             ["value (floor)", *(f">{metric}" for metric in table.metrics)],
             [[part, *(_brief(table.find(part, metric)) for metric in table.metrics)] for part in classes],
         )
-        for note in table.notes:
-            out.say(note)
+        for line in (*table.definitions, *table.notes):
+            out.say(line)
     if found.memorization is not None:
         out.say(found.memorization.sentence)
     if found.findings:
         rows = [[f.name, f.part, f.evidence] for f in found.findings]
         out.table(["kind of wrong", "of", "evidence"], rows)
     out.say(f"{found.light}: {found.sentence}")
+
+
+def _interval(estimate: "Estimate") -> str:
+    return f"{estimate.value:.4g} [{estimate.low:.3g}, {estimate.high:.3g}]"
 
 
 def _brief(score: "Score | None") -> str:

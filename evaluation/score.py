@@ -30,8 +30,16 @@ class Protocol:
     dimensions: int = 0
 
     def __str__(self) -> str:
-        weights = f", weights {self.weights[:8]}" if self.weights else ""
-        return f"{self.name} ({self.layer}), {self.preprocessing}{weights}"
+        return f"{self.name} ({self.layer}), {self.preprocessing}{self._weights}"
+
+    @property
+    def definition(self) -> str:
+        """Without the name, for a measure of pairs."""
+        return f"{self.layer}; {self.preprocessing}{self._weights}"
+
+    @property
+    def _weights(self) -> str:
+        return f", weights {self.weights[:8]}" if self.weights else ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,11 @@ class Table:
     def parts(self) -> list[str]:
         """ "overall" and class names, in order."""
         return list(dict.fromkeys(score.part for score in self.scores))
+
+    @property
+    def definitions(self) -> list[str]:
+        """What each measure of pairs is, and at which size and value range; the title says it of features."""
+        return list(dict.fromkeys(s.protocol.definition for s in self.scores if not s.protocol.dimensions))
 
     @property
     def notes(self) -> list[str]:
