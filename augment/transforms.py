@@ -43,6 +43,17 @@ def with_channels(images: LabeledImages, channels: int) -> LabeledImages:
     return replace(images, pixels=grey)
 
 
+def matching(images: LabeledImages, other: LabeledImages) -> LabeledImages:
+    """The images in the size, channels and bit depth of another, square, set."""
+    channels, side, _ = other.image_shape
+    images = with_channels(resize(images, side), channels)
+    if images.pixels.dtype == other.pixels.dtype:
+        return images
+    if other.pixels.dtype == np.uint8:
+        return replace(images, pixels=(images.pixels >> 8).astype(np.uint8))
+    return replace(images, pixels=images.pixels.astype(np.uint16) * np.uint16(257))
+
+
 def to_unit_range(pixels: Pixels) -> Tensor:
     """uint8 or uint16 (N, C, H, W) -> float32 tensor in [0, 1]."""
     return torch.from_numpy(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max)

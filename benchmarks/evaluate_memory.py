@@ -55,6 +55,7 @@ def main() -> None:
             file = f"{folder}/{n}.h5"
             make = [
                 "generate",
+                "--reject-near-copies",
                 "--generator",
                 options.generator,
                 "--per-class",

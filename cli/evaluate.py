@@ -1,5 +1,6 @@
 """`synthaug evaluate`: fidelity, diversity, memorization, and what kind of wrong it sees."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from synthaug.evaluation.assessment import Assessment
     from synthaug.evaluation.score import Score
     from synthaug.evaluation.statistics import Estimate
+
+log = logging.getLogger("synthaug")
 
 
 def evaluate(
@@ -75,6 +78,9 @@ def evaluate(
     if target is not None:
         refuse_existing(target, overwrite)
     splits = load_dataset(real, data_root(root), size=size, split_seed=split_seed)
+    if any(part.synthetic.any() for part in (splits.train, splits.val, splits.test)):
+        log.warning("%s: its images that are marked synthetic are left out of the real ones", real)
+        splits = splits.map(lambda part: part.take(~part.synthetic))
     images = read_images(synthetic)
     if images.synthetic.any():  # of a blended set those that are marked synthetic
         images = images.take(images.synthetic)
@@ -105,14 +111,27 @@ def evaluate(
     _say(out, found)
     if perceptual is None:
         out.say("LPIPS is left out: --lpips-weights FILE, or --lpips-weights download")
-    config = {"real": real, "synthetic": str(synthetic), "extractor": extractor, "size": size, "seed": seed}
+    config = {
+        "real": real,
+        "synthetic": synthetic.name,
+        "extractor": extractor,
+        "memorization": memorization,
+        "published": published,
+        "lpips": perceptual is not None,
+        "at_most": at_most,
+        "size": size,
+        "seed": seed,
+        "split_seed": split_seed,
+        "device": str(fabric.device),
+        "precision": str(fabric.strategy.precision.precision),
+    }
     facts = found.as_dict() | {"config": config}
     if target is not None:
         page = write_assessment(found, target, splits.name, config)
         out.say(f"report: {page}")
         facts["report"] = page
     out.result(facts)
-    if found.memorization is not None and not found.memorization.passed:
+    if found.copied and found.memorization is not None:
         raise GateError(found.memorization.sentence)
 
 

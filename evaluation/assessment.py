@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from synthaug.augment.blend import match_classes
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.transforms import resize, with_channels
+from synthaug.augment.transforms import matching
 from synthaug.evaluation.diagnosis import Finding, View, diagnose
 from synthaug.evaluation.diversity import diversity
 from synthaug.evaluation.features import Extractor
@@ -14,7 +14,15 @@ from synthaug.evaluation.fidelity import fidelity_scores
 from synthaug.evaluation.memorization import Memorization, measure_memorization
 from synthaug.evaluation.pairs import nearest_real
 from synthaug.evaluation.perceptual import Perceptual
-from synthaug.evaluation.protocol import LARGEST, Sets, comparable_sets, parts_of
+from synthaug.evaluation.protocol import (
+    LARGEST,
+    SMALLEST,
+    Part,
+    Sets,
+    comparable_sets,
+    left_out,
+    parts_of,
+)
 from synthaug.evaluation.published import published_form
 from synthaug.evaluation.score import Score
 
@@ -27,6 +35,7 @@ class Assessment:
 
     Attributes:
         sets: the images that were compared.
+        parts: what the scores are of.
         scores: fidelity in features, nearest-real pairs and diversity.
         published: numbers in the form that the field's tables have; never part of a judgement.
         closest: the synthetic images nearest to training images, and those training images; None where
@@ -35,6 +44,7 @@ class Assessment:
     """
 
     sets: Sets
+    parts: Sequence[Part]
     scores: Sequence[Score]
     published: Sequence[Score]
     memorization: Memorization | None
@@ -43,40 +53,59 @@ class Assessment:
 
     @property
     def worse(self) -> list[Score]:
-        """Scores that are worse than new real images', allowing for how many are looked at.
+        """Scores, overall and of classes, that are worse, allowing for how many are looked at together."""
+        return [score for score in self.scores if score.is_worse(len(self.scores))]
 
-        Looked at are the overall ones; where a class has no synthetic images, those of the other classes.
-        """
-        overall = [score for score in self.scores if score.part == "overall"] or list(self.scores)
-        return [score for score in overall if score.is_worse(len(overall))]
+    @property
+    def copied(self) -> bool:
+        """Whether there are more near copies of training images than false alarms explain."""
+        return self.memorization is not None and self.memorization.beyond_chance
 
     @property
     def light(self) -> Light:
-        """Red: a near copy or a kind of wrong was found. Amber: some score is worse. Green: neither."""
-        copied = self.memorization is not None and not self.memorization.passed
-        if copied or self.findings:
+        """Red: copies or a kind of wrong were found. Amber: some score is worse, or images want a look."""
+        if self.copied or self.findings:
             return "red"
-        return "amber" if self.worse else "green"
+        flagged = self.memorization is not None and not self.memorization.passed
+        return "amber" if self.worse or flagged else "green"
 
     @property
     def sentence(self) -> str:
         """The light in words."""
+        return " ".join(filter(None, (self._verdict, self._unjudged)))
+
+    @property
+    def _verdict(self) -> str:
         if self.light == "red":
-            kinds = list(dict.fromkeys(finding.name for finding in self.findings))
-            copies = self.memorization is not None and not self.memorization.passed
-            found = ", ".join(["near copies of training images"] * copies + kinds)
+            kinds = dict.fromkeys(finding.name for finding in self.findings)
+            found = ", ".join(["near copies of training images"] * self.copied + list(kinds))
             return f"Do not use these images as they are. Found: {found}."
-        if self.light == "amber":
-            metrics = ", ".join(dict.fromkeys(score.metric for score in self.worse))
-            return f"No fault found, but the images differ measurably from new real images: {metrics}."
-        n = min((score.n for score in self.scores), default=0)
+        if self.worse:
+            places: dict[str, list[str]] = {}
+            for score in self.worse:
+                places.setdefault(score.part, []).append(score.metric)
+            words = "; ".join(f"{part}: {', '.join(dict.fromkeys(names))}" for part, names in places.items())
+            return f"No fault found, but the images differ measurably from new real images ({words})."
+        n = sum(part.n for part in self.parts if part.name != "overall")
+        if self.light == "amber" and self.memorization is not None:
+            copies = len(self.memorization.near_copies)
+            return f"No fault found; look at {copies} images that resemble training images."
         return f"No difference from new real images was shown, with the {n:,} images compared."
+
+    @property
+    def _unjudged(self) -> str:
+        missing = left_out(self.sets, self.parts)
+        if not missing:
+            return ""
+        words = ", ".join(f"{name} ({n} synthetic)" for name, n in missing.items())
+        return f"Not judged, with fewer than {SMALLEST} images in a set: {words}."
 
     def as_dict(self) -> dict[str, Any]:
         """For report.json."""
         return {
             "light": self.light,
             "assessment": self.sentence,
+            "left_out": left_out(self.sets, self.parts),
             "findings": [{"name": f.name, "part": f.part, "evidence": f.evidence} for f in self.findings],
             "fidelity": [score.as_dict() for score in self.scores],
             "published_form": [score.as_dict() for score in self.published],
@@ -118,6 +147,7 @@ def assess(
     memory, closest = _memorization(real, synthetic, domain, seed) if memorization else (None, None)
     return Assessment(
         sets=sets,
+        parts=parts,
         scores=scores,
         published=published_form(sets, parts, perceptual, seed=seed) if published else [],
         memorization=memory,
@@ -135,8 +165,7 @@ def _memorization(
     real: Splits, synthetic: LabeledImages, domain: Extractor, seed: int
 ) -> tuple[Memorization, tuple[LabeledImages, LabeledImages]]:
     """Of all synthetic images, in pixels and in the domain's features; and the closest pairs as images."""
-    channels, side, _ = real.train.image_shape
-    made = with_channels(resize(match_classes(synthetic, real.class_names), side), channels)
+    made = matching(match_classes(synthetic, real.class_names), real.train)
     train, held_out, synthesised = (domain.extract(images).vectors for images in (real.train, real.val, made))
     features = {f"{domain.protocol.name} features": (train, held_out, synthesised)}
     found = measure_memorization(real.train, real.val, made, features, seed=seed)

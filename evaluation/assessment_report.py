@@ -34,7 +34,7 @@ def assessment_context(found: Assessment) -> dict[str, Any]:
             for label, name in enumerate(sets.reference.class_names)
         ],
         "tables": [
-            (table, floor_chart([score for score in table.scores if score.part == table.parts[0]]))
+            (table, floor_chart([s for s in table.scores if s.part == table.parts[0]], len(found.scores)))
             for table in tables(found.scores)
         ],
         "published": [(table, "") for table in tables(found.published)],

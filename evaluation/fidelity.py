@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from synthaug.evaluation.features import Extractor
 from synthaug.evaluation.jackknife import estimate
-from synthaug.evaluation.metrics import METRICS, score_all
+from synthaug.evaluation.metrics import METRICS, available, score_all
 from synthaug.evaluation.protocol import Part, Sets
 from synthaug.evaluation.score import Score
 
@@ -32,9 +32,8 @@ def fidelity_scores(
             reference = features["reference"].take(part.reference)
             floor = features["floor"].take(part.floor)
             synthetic = features["synthetic"].take(part.synthetic)
-            names = [
-                name for name, m in METRICS.items() if synthetic.logits is not None or not m.needs_logits
-            ]
+            wanted = [name for name, m in METRICS.items() if m.of_classes or part.name == "overall"]
+            names = available(wanted, synthetic)
             found = estimate(score_all, reference, floor, synthetic, names, rounds=rounds, seed=seed)
             for name, (value, of_floor, gap) in found.items():
                 metric = METRICS[name]

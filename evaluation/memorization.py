@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import fisher_exact
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Indices, LabeledImages
@@ -22,6 +23,7 @@ from synthaug.evaluation.statistics import Estimate
 ALIGNED = "aligned pixels"
 PIXEL_SIDE = 32  # pixels; plain pixel distances are taken at this size or below
 CLOSEST = 8  # pairs kept for a picture
+CHANCE = 1e-3  # probability under which a surplus of near copies is not an accident
 
 FeatureSets = Mapping[str, tuple[Vectors, Vectors, Vectors]]
 
@@ -77,6 +79,20 @@ class Memorization:
         return not self.near_copies
 
     @property
+    def beyond_chance(self) -> bool:
+        """More near copies than the rule's false alarms explain.
+
+        Where it flags no held-out image, one near copy is too many; where it flags some (slices of a series
+        resemble each other), a surplus that has a probability under 1 in 1,000 (Fisher's exact test).
+        """
+        wrong = round(self.copied_floor.value * self.n_floor)
+        if not wrong or self.passed:
+            return not self.passed
+        k = len(self.near_copies)
+        table = np.array([[k, self.n - k], [wrong, self.n_floor - wrong]])
+        return bool(fisher_exact(table, "greater").pvalue < CHANCE)
+
+    @property
     def near_copy_shares(self) -> tuple[float, float]:
         """Of the synthetic and of the held-out images."""
         return self.copied.value, self.copied_floor.value
@@ -88,6 +104,8 @@ class Memorization:
         found = "none is a near copy"
         if k:
             found = f"{k:,} {'is a near copy' if k == 1 else 'are near copies'} ({k / self.n:.2%})"
+            if not self.beyond_chance:
+                found += ", no more than the rule's false alarms explain"
         note = f" Note: {self.note}." if self.note else ""
         return (
             f"Each of {self.n:,} synthetic images was compared with all {self.n_train:,} training images, "
@@ -114,6 +132,7 @@ class Memorization:
         """For report.json: every number is finite, what was not measured is None."""
         return {
             "passed": self.passed,
+            "beyond_chance": self.beyond_chance,
             "sentence": self.sentence,
             "n": self.n,
             "n_train": self.n_train,

@@ -45,6 +45,7 @@ class Metric:
         quadratic: whether it is a squared distance, which varies as 1 / n instead of 1 / √n between equal
             distributions; its interval needs to know.
         needs_logits: whether the extractor must give class logits.
+        of_classes: whether it says something of a single class.
     """
 
     of_pair: Callable[[Pair], float]
@@ -55,6 +56,7 @@ class Metric:
     highest: float = np.inf
     quadratic: bool = False
     needs_logits: bool = False
+    of_classes: bool = True
 
     def score(self, real: Features, synthetic: Features) -> float:
         """The metric by itself; `score_all` shares the work of several."""
@@ -95,7 +97,10 @@ def kid(pair: Pair) -> float:
 
 
 def inception_score(pair: Pair) -> float:
-    """exp E KL(p(y|x) | p(y)) of the synthetic images alone, one split (Salimans et al. 2016), 1 and up."""
+    """exp E KL(p(y|x) | p(y)) of the synthetic images alone, one split (Salimans et al. 2016), 1 and up.
+
+    It rewards images of several classes: of a single class, a higher one is no better.
+    """
     if pair.synthetic.logits is None:
         raise ValueError("the Inception Score needs class logits: this extractor has none")
     log_p = log_softmax(pair.synthetic.logits.astype(np.float64), axis=1)
@@ -130,7 +135,9 @@ def _kernel_sum_within(x: Vectors) -> float:
 METRICS = {
     "FID": Metric(fid, "lower", lambda dimensions: dimensions + 1, "KID", lowest=0, quadratic=True),
     "KID": Metric(kid, "lower", lambda _: 50, quadratic=True),
-    "IS": Metric(inception_score, "higher", lambda _: 100, "KID", lowest=1, needs_logits=True),
+    "IS": Metric(
+        inception_score, "higher", lambda _: 100, "KID", lowest=1, needs_logits=True, of_classes=False
+    ),
     "precision": Metric(lambda pair: pair.overlap.precision, "higher", lambda _: 50, "density", 0, 1),
     "recall": Metric(lambda pair: pair.overlap.recall, "higher", lambda _: 50, "coverage", 0, 1),
     "density": Metric(lambda pair: pair.overlap.density, "higher", lambda _: 50, "KID", lowest=0),

@@ -263,7 +263,7 @@ def _error(values: Values, patients: npt.NDArray[np.str_] | None) -> tuple[float
     names = np.arange(len(values)) if patients is None else np.unique(patients, return_inverse=True)[1]
     sums = np.bincount(names, values - values.mean())
     k = len(sums)
-    if k < 2:  # a single patient cannot show how patients differ
+    if k < 2 and patients is not None:  # a single patient cannot show how patients differ
         return _error(values, None)
     return float(np.sqrt((sums**2).sum() * k / (k - 1)) / len(values)), k - 1
 

@@ -7,7 +7,7 @@ their content, so no number depends on the order in which they came.
 """
 
 import hashlib
-import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,7 @@ import numpy as np
 from synthaug.augment.blend import match_classes
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Indices, LabeledImages, Splits
-from synthaug.augment.transforms import resize, with_channels
-
-log = logging.getLogger("synthaug")
+from synthaug.augment.transforms import matching
 
 LARGEST = 10_000  # images per set; more cost time and change little
 SMALLEST = 10  # images per set and part; fewer say nothing
@@ -56,22 +54,37 @@ class Part:
 
 
 def comparable_sets(real: Splits, synthetic: LabeledImages, *, largest: int = LARGEST, seed: int = 0) -> Sets:
-    """At most `largest` images of each set; the synthetic ones in the real ones' classes, size and channels.
+    """At most `largest` images of each set; the synthetic ones in the real ones' classes, size and depth.
+
+    Where there are more, the classes are filled evenly, so that a rare one keeps what it has.
 
     Raises:
-        DataError: fewer than ten images, or no class name that the real set has.
+        DataError: fewer than ten images, no class name that the real set has, or real images that are not
+            square.
     """
-    channels, side, _ = real.train.image_shape
+    _, side, width = real.train.image_shape
+    if side != width:
+        raise DataError(f"{real.name}: images of {side}×{width} pixels: expected square ones, give --size")
     pool = match_classes(synthetic, real.class_names)
     if min(len(pool), len(real.val)) < SMALLEST:
         found = f"{len(pool)} synthetic images, {len(real.val)} held-out real ones"
         raise DataError(f"{found}: expected at least {SMALLEST} of each to score fidelity")
-    chosen = by_content(pool, largest, seed)
     return Sets(
-        by_content(real.train, largest, seed),
-        by_content(real.val, largest, seed),
-        with_channels(resize(chosen, side), channels),
+        _evenly(real.train, largest, seed),
+        _evenly(real.val, largest, seed),
+        matching(_evenly(pool, largest, seed), real.train),
     )
+
+
+def _evenly(images: LabeledImages, largest: int, seed: int) -> LabeledImages:
+    """All images in the order of `by_content`, or `largest` with the same limit for every class."""
+    ordered = by_content(images, len(images), seed)
+    if len(ordered) <= largest:
+        return ordered
+    counts = np.bincount(ordered.labels, minlength=len(ordered.class_names))
+    limit = max(c for c in range(1, largest + 1) if np.minimum(counts, c).sum() <= largest or c == 1)
+    rows = [np.flatnonzero(ordered.labels == label)[:limit] for label in range(len(counts))]
+    return ordered.take(np.sort(np.concatenate(rows)))
 
 
 def by_content(images: LabeledImages, n: int, seed: int = 0) -> LabeledImages:
@@ -87,35 +100,44 @@ def by_content(images: LabeledImages, n: int, seed: int = 0) -> LabeledImages:
 
 
 def parts_of(sets: Sets) -> list[Part]:
-    """Overall and each class; one of fewer than ten images in any set is left out with a warning.
+    """Each class, and overall where there are two or more; a class of fewer than ten images has no part.
 
     "Overall" compares sets of the same class proportions, the held-out real images': a class-balanced
-    synthetic set is not marked down for being balanced.
+    synthetic set is not marked down for being balanced. It is made of the classes that have a part.
+
+    Raises:
+        DataError: no class has ten images in every set.
     """
-    found = [_of_equal_proportions(sets)]
+    classes = []
     for label, name in enumerate(sets.reference.class_names):
         rows = {key: np.flatnonzero(images.labels == label) for key, images in sets.items()}
         n = min(len(rows["floor"]), len(rows["synthetic"]))
-        found.append(Part(name, rows["reference"], rows["floor"][:n], rows["synthetic"][:n]))
-    kept = []
-    for part in found:
-        fewest = min(len(part.reference), part.n)
-        if fewest < SMALLEST:
-            log.warning("%s left out: %d images, expected %d or more", part.name, fewest, SMALLEST)
-        else:
-            kept.append(part)
-    return kept
+        if min(n, len(rows["reference"])) >= SMALLEST:
+            classes.append(Part(name, rows["reference"], rows["floor"][:n], rows["synthetic"][:n]))
+    if not classes:
+        counts = sets.synthetic.counts()
+        raise DataError(f"synthetic images {counts}: expected {SMALLEST} of a class to score fidelity")
+    return classes if len(classes) == 1 else [_overall(sets, classes), *classes]
 
 
-def _of_equal_proportions(sets: Sets) -> Part:
+def left_out(sets: Sets, parts: Sequence[Part]) -> dict[str, int]:
+    """Classes that have no part, with how many synthetic images they have."""
+    judged = {part.name for part in parts}
+    return {name: n for name, n in sets.synthetic.counts().items() if name not in judged}
+
+
+def _overall(sets: Sets, classes: Sequence[Part]) -> Part:
     """Rows of each set in the class proportions of the floor."""
-    have = {name: np.array(list(images.counts().values())) for name, images in sets.items()}
-    mix = np.maximum(have["floor"], 1)  # every class of the floor has images, or it would not be validated on
-    scale = {name: float((counts / mix).min()) for name, counts in have.items()}
+    labels = [sets.reference.class_names.index(part.name) for part in classes]
+    have = {name: np.array(list(images.counts().values()))[labels] for name, images in sets.items()}
+    scale = {name: float((counts / have["floor"]).min()) for name, counts in have.items()}
     scale["floor"] = scale["synthetic"] = min(1.0, scale["synthetic"])
     rows = {
         name: np.concatenate(
-            [np.flatnonzero(images.labels == k)[: int(scale[name] * n)] for k, n in enumerate(mix)]
+            [
+                np.flatnonzero(images.labels == label)[: int(scale[name] * n)]
+                for label, n in zip(labels, have["floor"], strict=True)
+            ]
         )
         for name, images in sets.items()
     }

@@ -135,7 +135,8 @@ class Table:
         """How many images stand behind a part's numbers, in words."""
         score = self.first(part)
         reference = f"reference {score.n_reference:,} real, " if score.n_reference else ""
-        return f"{reference}{score.n:,} synthetic, {score.n:,} held-out real"
+        what = "" if score.protocol.dimensions else " pairs"
+        return f"{reference}{score.n:,} synthetic{what}, {score.n:,} held-out real{what}"
 
     def first(self, part: str) -> Score:
         """A score of the part; all of a table share their counts."""

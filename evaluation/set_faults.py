@@ -256,9 +256,9 @@ def _nearest_to_own(reference: MeasuredSet, images: MeasuredSet, view: Points) -
 
 def _drawn(reference: MeasuredSet, counts: Indices) -> Array:
     """Texture of images drawn from N(mean, covariance) of the training images, in these class proportions."""
-    rng = np.random.default_rng(0)
-    found = []
-    for label, n in enumerate(np.ceil(LOOKED_AT * counts / counts.sum()).astype(np.int64)):
+    rng, found = np.random.default_rng(0), []
+    for label in np.flatnonzero(counts):
+        n = -(-LOOKED_AT * int(counts[label]) // int(counts.sum()))
         own = np.flatnonzero(reference.labels == label)
         rows = _spread_out(own if len(own) > 1 else np.arange(len(reference)))
         flat = as_grey_levels(reference.pixels[rows]).reshape(len(rows), -1)

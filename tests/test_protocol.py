@@ -1,6 +1,5 @@
 """Which images are held against which."""
 
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.phantom import phantom
-from synthaug.evaluation.protocol import by_content, comparable_sets, parts_of
+from synthaug.evaluation.protocol import by_content, comparable_sets, left_out, parts_of
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +50,37 @@ def test_overall_has_the_class_mix_of_the_held_out_images(splits):
     assert np.bincount(sets.floor.labels[overall.floor]).tolist() == [12, 12]
 
 
-def test_a_class_of_a_few_images_is_left_out_and_named(splits, caplog):
-    with caplog.at_level(logging.WARNING, "synthaug"):
-        assert set(sizes(splits, made(20, 9))) == {"overall", "normal"}
-    assert caplog.messages == ["abnormal left out: 9 images, expected 10 or more"]
+def test_a_class_of_a_few_images_is_left_out_and_named(splits):
+    sets = comparable_sets(splits, made(20, 9))
+    parts = parts_of(sets)
+    assert [part.name for part in parts] == ["normal"]
+    assert left_out(sets, parts) == {"abnormal": 9}
+
+
+def test_no_class_of_ten_images_is_refused(splits):
+    with pytest.raises(DataError, match=r"'normal': 9, 'abnormal': 9.*expected 10 of a class"):
+        parts_of(comparable_sets(splits, made(9, 9)))
+
+
+def test_images_that_are_not_square_are_refused(splits):
+    wide = splits.map(lambda part: replace(part, pixels=part.pixels[:, :, :20]))
+    with pytest.raises(DataError, match="images of 20×28 pixels: expected square ones, give --size"):
+        comparable_sets(wide, made(20, 20))
+
+
+def test_a_limit_fills_classes_evenly_so_that_a_rare_one_keeps_what_it_has(splits):
+    assert comparable_sets(splits, made(90, 12), largest=40).synthetic.counts() == {
+        "normal": 28,
+        "abnormal": 12,
+    }
+
+
+def test_synthetic_images_come_to_the_bit_depth_of_the_real_ones(splits):
+    images = made(20, 20)
+    deep = replace(images, pixels=images.pixels.astype(np.uint16) * np.uint16(257))
+    found = comparable_sets(splits, deep).synthetic.pixels
+    assert found.dtype == np.uint8
+    assert sorted(p.tobytes() for p in found) == sorted(p.tobytes() for p in images.pixels)
 
 
 def test_too_few_images_are_refused(splits):
