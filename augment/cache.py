@@ -60,6 +60,21 @@ def cached_rows(
     return _cached(paths, parameters, fill)["rows"]
 
 
+def kept(kind: str, key: object, fill: Callable[[Path], None]) -> Path:
+    """The folder that `fill` fills, once for a key; a process killed on the way leaves none.
+
+    Args:
+        kind: of content, a folder's name.
+        key: what the content depends on; its repr tells two keys apart.
+    """
+    folder = cache_folder() / kind / hashlib.sha256(repr(key).encode()).hexdigest()
+    if not folder.exists():
+        with replacing(folder) as fresh:
+            fresh.mkdir()
+            fill(fresh)
+    return folder
+
+
 def _cached(paths: list[Path], parameters: object, fill: Callable[[Path], None]) -> Arrays:
     """The arrays that `fill` writes into a folder, once for a content of the files.
 

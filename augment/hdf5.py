@@ -17,7 +17,7 @@ import numpy as np
 from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels, concatenate
-from synthaug.augment.stream import Attributes, ImageStream
+from synthaug.augment.stream import Attributes, ImageStream, plain_facts
 
 SCHEMA = "synthaug/1"
 CHUNK_BYTES = 1 << 20
@@ -29,8 +29,9 @@ def write_hdf5(stream: ImageStream, path: Path) -> None:
     image_bytes = channels * height * width * stream.dtype.itemsize
     rows = max(1, min(stream.total, CHUNK_BYTES // image_bytes))
     with h5py.File(path, "w", libver=("v108", "latest")) as file:
+        file.attrs.update(plain_facts(stream.attributes))
         file.attrs.update({"schema": SCHEMA, "class_names": list(stream.class_names)})
-        file.attrs.update({"bits": 8 * stream.dtype.itemsize, **stream.attributes})
+        file.attrs["bits"] = 8 * stream.dtype.itemsize
         images = file.create_dataset(
             "images",
             (stream.total, height, width, channels),
@@ -102,12 +103,9 @@ def _pixels(path: Path, images: h5py.Dataset) -> Pixels:
 
 def read_hdf5_attributes(path: Path) -> Attributes:
     """The facts about the whole set that `write_hdf5` wrote."""
-    own = ("schema", "class_names", "bits")
     with h5py.File(path, "r") as file:
-        facts = {
-            k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items() if k not in own
-        }
-    return {k: v for k, v in facts.items() if isinstance(v, (str, int, float))}
+        facts = {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
+    return plain_facts(facts)
 
 
 def _rechunked(batches: Iterable[LabeledImages], rows: int) -> Iterator[LabeledImages]:

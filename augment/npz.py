@@ -13,7 +13,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
 from synthaug.augment.splits import official_splits
-from synthaug.augment.stream import Attributes, ImageStream
+from synthaug.augment.stream import Attributes, ImageStream, plain_facts
 
 Arrays = dict[str, npt.NDArray[Any]]
 PARTS = ("train", "val", "test")
@@ -55,8 +55,7 @@ def read_npz_attributes(path: Path) -> Attributes:
     """The facts about the whole set that `write_npz` wrote; nothing in a file of MedMNIST's own."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            found: Attributes = json.loads(str(file["attributes"])) if "attributes" in file.files else {}
-        return found
+            return plain_facts(json.loads(str(file["attributes"]))) if "attributes" in file.files else {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return {}
 

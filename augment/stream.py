@@ -10,6 +10,7 @@ import numpy as np
 from synthaug.augment.images import LabeledImages
 
 Attributes = Mapping[str, str | int | float]
+OWN = ("images", "schema", "class_names", "bits")  # what files say of themselves, no fact of the set
 FACTS = "dataset.json"  # where a folder keeps the facts about the whole set
 
 
@@ -58,14 +59,24 @@ class ImageStream:
 
 def write_facts(stream: ImageStream, folder: Path) -> None:
     """The stream's attributes as `dataset.json` in a folder of images."""
-    facts = json.dumps({"images": stream.total, **stream.attributes}, indent=2, sort_keys=True)
+    facts = json.dumps({**stream.attributes, "images": stream.total}, indent=2, sort_keys=True)
     (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
 
 
 def read_facts(folder: Path) -> Attributes:
     """What `write_facts` wrote; nothing where there is no such file, or another tool's."""
     try:
-        found = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        return plain_facts(json.loads((folder / FACTS).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-    return {k: v for k, v in found.items() if k != "images"} if isinstance(found, dict) else {}
+
+
+def plain_facts(found: object) -> Attributes:
+    """Text and numbers of what a file says of its set, without what the formats say themselves."""
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        str(name): value
+        for name, value in found.items()
+        if isinstance(value, (str, int, float)) and name not in OWN
+    }

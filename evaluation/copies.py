@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from synthaug.augment.cache import kept
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Indices, LabeledImages, Pixels
 from synthaug.augment.transforms import resize, with_channels
@@ -14,6 +16,7 @@ from synthaug.evaluation.protocol import by_content
 
 Planes = npt.NDArray[np.float32]  # (..., C, H, W) or what is computed of them; 0 is black, 1 white
 
+VERSION = 1  # of the distance: raise it with any change of the numbers below or of how it is measured
 SHIFT = 2  # pixels in each direction, and so the border that no comparison looks at
 SMALLEST_SIDE = 8  # pixels; the comparison sees four fewer
 GAINS = (0.8, 1.25)
@@ -78,6 +81,8 @@ class CopyDetector:
     def fit(cls, train: LabeledImages, held_out: LabeledImages) -> "CopyDetector":
         """Set the threshold by held-out real images: of the validation split, at most 2,000 of them.
 
+        Their distances are kept in the cache: the same images are not searched twice.
+
         Raises:
             DataError: fewer than two training images, no held-out ones, or images under 8 pixels.
         """
@@ -90,7 +95,14 @@ class CopyDetector:
             )
         nothing = np.empty(0)
         unset = cls(train, NOISE, Nearest(nothing, nothing.astype(np.int64), nothing))
-        nearest = unset.search(by_content(held_out, LARGEST))
+
+        def fill(folder: Path) -> None:
+            found = unset.search(by_content(held_out, LARGEST))
+            np.savez(folder / "nearest.npz", **vars(found))
+
+        key = VERSION, train.digest(), held_out.digest()
+        with np.load(kept("copies", key, fill) / "nearest.npz") as file:
+            nearest = Nearest(file["distances"], file["rows"], file["second"])
         allowed = int(FALSE_ALARMS * len(nearest.distances))
         wanted = float(np.sort(nearest.distances)[allowed])
         return cls(train, min(max(wanted, SMALLEST_THRESHOLD), NOISE), nearest)

@@ -63,9 +63,6 @@ def diversity(
             values.append(compare_pairs(measures, images, first, images, second))
         for name, measure in measures.items():
             made, fresh = (found[name] for found in values)
-            if min(len(made), len(fresh)) < 2:  # classes of one or two images each
-                log.warning("%s of %s left out: fewer than two pairs within a class", name, part.name)
-                continue
             protocol = measure.protocol(PAIRS, side)
             scores.append(score_of_pairs(name, part, protocol, made, fresh, n_reference=0))
     return scores

@@ -1,6 +1,5 @@
 """What fidelity is measured in: extractors by name. Adding one is one entry in EXTRACTORS."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,8 +11,7 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from synthaug.augment.atomic import replacing
-from synthaug.augment.cache import cache_folder
+from synthaug.augment.cache import kept
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.transforms import resize, to_unit_range, with_channels
@@ -96,13 +94,14 @@ def _domain_classifier(request: Request) -> nn.Module:
     real, fabric = request.real, request.fabric
     config = ClassifierConfig(steps=request.steps, balanced=True, augment=True)
     about = (real.train.digest(), real.val.digest(), asdict(config), fabric.strategy.precision.precision)
-    key = hashlib.sha256(repr((*about, torch.__version__)).encode()).hexdigest()
-    file = cache_folder() / "classifiers" / f"{key}.safetensors"
-    channels, side, _ = real.train.image_shape
-    if not file.exists():
+
+    def fill(folder: Path) -> None:
         trained = train_classifier(real.train, real.val, config, fabric).network
-        with replacing(file) as fresh:
-            save_file({name: t.contiguous().cpu() for name, t in trained.state_dict().items()}, fresh)
+        weights = {name: t.contiguous().cpu() for name, t in trained.state_dict().items()}
+        save_file(weights, folder / "classifier.safetensors")
+
+    file = kept("classifiers", (*about, torch.__version__), fill) / "classifier.safetensors"
+    channels, side, _ = real.train.image_shape
     network = build_classifier(
         config.name, num_classes=len(real.class_names), channels=channels, image_size=side
     )

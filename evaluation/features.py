@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,7 @@ import numpy.typing as npt
 import torch
 from numpy.lib.format import open_memmap
 
-from synthaug.augment.atomic import replacing
-from synthaug.augment.cache import cache_folder
+from synthaug.augment.cache import kept
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.progress import progress_bar
 from synthaug.evaluation.score import Protocol
@@ -59,31 +59,32 @@ class Extractor:
         They are kept in the cache folder under a hash of the protocol and the images' content: the same
         images are never put through the same network twice, also after a crash.
         """
-        folder = cache_folder() / "features" / self._key(images)
-        if not folder.exists():
-            with replacing(folder) as fresh:
-                fresh.mkdir()
-                columns: dict[str, np.memmap[Any, np.dtype[np.float32]]] = {}
-                with progress_bar(f"{self.protocol.name} features", len(images)) as advance:
-                    for start in range(0, len(images), BATCH):
-                        rows = np.arange(start, min(start + BATCH, len(images)))
-                        found = self.of_batch(images.take(rows))
-                        for name, values in (("vectors", found.vectors), ("logits", found.logits)):
-                            if values is None:
-                                continue
-                            if name not in columns:
-                                shape = (len(images), values.shape[1])
-                                columns[name] = open_memmap(fresh / f"{name}.npy", "w+", np.float32, shape)
-                            columns[name][rows] = values
-                        advance(len(rows))
-                for column in columns.values():
-                    column.flush()
-        kept = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}
-        return Features(kept["vectors"], kept.get("logits"))
+        key = self.protocol, torch.__version__, _content(images)
+        folder = kept("features", key, lambda fresh: self._fill(images, fresh))
+        arrays = {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}
+        return Features(arrays["vectors"], arrays.get("logits"))
 
-    def _key(self, images: LabeledImages) -> str:
-        state = hashlib.sha256(repr((self.protocol, torch.__version__)).encode())
-        state.update(repr((images.pixels.shape, str(images.pixels.dtype))).encode())
-        for start in range(0, len(images), 4096):
-            state.update(images.pixels[start : start + 4096].tobytes())
-        return state.hexdigest()
+    def _fill(self, images: LabeledImages, folder: Path) -> None:
+        columns: dict[str, np.memmap[Any, np.dtype[np.float32]]] = {}
+        with progress_bar(f"{self.protocol.name} features", len(images)) as advance:
+            for start in range(0, len(images), BATCH):
+                rows = np.arange(start, min(start + BATCH, len(images)))
+                found = self.of_batch(images.take(rows))
+                for name, values in (("vectors", found.vectors), ("logits", found.logits)):
+                    if values is None:
+                        continue
+                    if name not in columns:
+                        shape = (len(images), values.shape[1])
+                        columns[name] = open_memmap(folder / f"{name}.npy", "w+", np.float32, shape)
+                    columns[name][rows] = values
+                advance(len(rows))
+        for column in columns.values():
+            column.flush()
+
+
+def _content(images: LabeledImages) -> str:
+    """Of the pixels alone: features do not depend on labels."""
+    state = hashlib.sha256(repr((images.pixels.shape, str(images.pixels.dtype))).encode())
+    for start in range(0, len(images), 4096):
+        state.update(images.pixels[start : start + 4096].tobytes())
+    return state.hexdigest()

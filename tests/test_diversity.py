@@ -94,13 +94,6 @@ class TestDiversity:
             "MS-SSIM diversity left out: images of 28 px, expected 32 or more: read LPIPS diversity instead"
         ]
 
-    def test_of_classes_of_single_images_is_left_out_and_said(self, tiny, caplog):
-        names = tuple(f"class {k}" for k in range(12))
-        splits = Splits(*(tiny((1,) * 12, side=32, class_names=names, seed=k) for k in range(3)))
-        with caplog.at_level(logging.WARNING):
-            assert scores_of(splits, tiny((1,) * 12, side=32, class_names=names, seed=4)) == {}
-        assert "MS-SSIM diversity of overall left out: fewer than two pairs within a class" in caplog.text
-
 
 class TestPairs:
     def test_are_of_one_class_and_no_image_is_in_two(self):
