@@ -52,11 +52,12 @@ def export(
     Exit status 3, and no file, when near copies of training images are among the synthetic ones.
     """
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import load_dataset, read_part
+    from synthaug.augment.datasets import load_dataset, named_datasets, read_part
     from synthaug.augment.formats import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
     from synthaug.evaluation.gate import ATTRIBUTE
+    from synthaug.generators.sampling import Synthesizer
 
     out = Output(as_json)
     kind = format_of(target, format)
@@ -67,21 +68,28 @@ def export(
         raise UsageError(
             f"--split {part} with --synthetic-ratio: synthetic images belong in training sets only"
         )
-    facts: dict[str, str | int | float] = {"source": Path(source).name}
+    facts: dict[str, str | int | float] = {}
+    made_by = None
     if synthetic_ratio:
         splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed)
         where = str(make_fabric(device, "32-true").device)
         images, _ = blended_training_set(
             splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
         )
-        training_images = training_images or source
+        made_by = Synthesizer(generator) if generator else None
+        before = str(read_attributes(synthetic).get(ATTRIBUTE, "")) if synthetic else ""
     else:
         images = read_part(source, data_root(root), part, size=size, split_seed=split_seed)
-        facts = read_attributes(Path(source)) | facts
-    stream = ImageStream.of(images, **facts)
+        if source not in named_datasets() and Path(source).exists():
+            facts = read_attributes(Path(source))
+        before = str(facts.pop(ATTRIBUTE, ""))
+    stream = ImageStream.of(images, **{**facts, "source": Path(source).name})
+    data = [name for name in (source if synthetic_ratio else None, training_images) if name is not None]
     if images.synthetic.any():
-        gate = gate_of_export(images, training_images, data_root(root), split_seed)
-        stream = gate.guard(stream, allow=allow_near_copies)
+        gate = gate_of_export(images, data, data_root(root), split_seed, made_by)
+        stream = gate.guard(stream, allow=allow_near_copies, before=before)
+    elif training_images is not None:
+        raise UsageError(f"--training-images: no image of {source} is marked synthetic, nothing to compare")
     with progress_bar(f"export to {kind}", len(images)) as advance:
         write_images(stream.watched(advance), target, format=kind, overwrite=overwrite)
     made = int(images.synthetic.sum())

@@ -2,8 +2,10 @@
 
 import logging
 import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from synthaug.augment.images import LabeledImages, Splits
@@ -16,40 +18,45 @@ log = logging.getLogger("synthaug")
 def gate_of_generator(
     synthesizer: "Synthesizer", training_images: str | None, root: Path, split_seed: int
 ) -> "MemorizationGate":
-    """The training images themselves where they are named or found, else the generator file's fingerprints.
+    """The generator's own training images where they are found, else the fingerprints in its file.
 
-    Found: the data set that the run's config.toml names, or a known one that the card names. What is found
-    counts only if the generator's own fingerprints say that these are its training images.
+    Found: the data set that the run's config.toml names, or a known one that the card names, if the
+    generator's fingerprints say that it is all of its training set. A data set that is named is compared
+    with, too.
 
     Raises:
         DataError: `training_images` names no data set.
     """
-    from synthaug.augment.errors import SynthaugError
-    from synthaug.evaluation.gate import MemorizationGate
-
     if training_images is not None:
-        return gate_of_data(training_images, root, split_seed, size=synthesizer.image_shape[1])
-    seen = synthesizer.card.training_images
-    for spec, seed in _likely_sources(synthesizer, root):
-        try:
-            splits = _splits(spec, root, seed, synthesizer.image_shape[1])
-        except SynthaugError:  # the images have moved on since
-            continue
-        if _is_training_set(splits, synthesizer):
+        named = gate_of_data(training_images, root, split_seed, synthesizer.image_shape)
+        return named.also(_remembered(synthesizer))
+    for source in _likely_sources(synthesizer, root):
+        splits = _found(source, root, synthesizer.image_shape)
+        if splits is not None and _is_training_set(splits, synthesizer):
             return _gate_of(splits)
-    if not len(seen):
+    gate = _remembered(synthesizer)
+    if gate.against:
+        log.warning("training images of %s are not here: only exact copies are looked for", synthesizer.name)
+    else:
         log.warning("generator %s knows no training images: near copies go unseen", synthesizer.name)
-        return MemorizationGate.without_training_images()
-    return MemorizationGate.of_fingerprints(seen, f"generator {synthesizer.name}")
+    return gate
 
 
 def gate_of_export(
-    images: "LabeledImages", training_images: str | None, root: Path, split_seed: int
+    images: "LabeledImages",
+    data: Sequence[str],
+    root: Path,
+    split_seed: int,
+    generator: "Synthesizer | None" = None,
 ) -> "MemorizationGate":
-    """For images of a file: the data set that is named, and what the shipped generators that made them know.
+    """For images of a file or a blend: the data sets that are named, and what the generators behind know.
+
+    Args:
+        data: data sets to compare with.
+        generator: one that made some of the images; the shipped ones are known.
 
     Raises:
-        DataError: `training_images` names no data set.
+        DataError: a name of `data` is no data set's.
     """
     import numpy as np
 
@@ -57,61 +64,102 @@ def gate_of_export(
     from synthaug.generators.sampling import Synthesizer, shipped
 
     gate = MemorizationGate.without_training_images()
-    if training_images is not None:
-        gate = gate_of_data(training_images, root, split_seed, size=images.image_shape[1])
-    origin = images.provenance
-    makers = set() if origin is None else set(np.unique(origin["generator"]).tolist())
-    for name in shipped():
-        synthesizer = Synthesizer(name)
-        if synthesizer.card.sha256.encode() in makers and training_images is None:
-            gate = gate.also(gate_of_generator(synthesizer, None, root, split_seed))
-        elif synthesizer.card.sha256.encode() in makers:
-            seen = synthesizer.card.training_images
-            gate = gate.also(MemorizationGate.of_fingerprints(seen, f"generator {name}"))
-    if not gate.against:
-        log.warning("these synthetic images are not checked for near copies: say --training-images DATASET")
+    for spec in dict.fromkeys(data):
+        gate = gate.also(gate_of_data(spec, root, split_seed, images.image_shape))
+    made = images.take(images.synthetic)
+    makers = np.zeros(len(made), "S64") if made.provenance is None else made.provenance["generator"]
+    unknown = np.ones(len(made), dtype=bool)
+    for synthesizer in [*map(Synthesizer, shipped()), *([generator] if generator else [])]:
+        rows = makers == synthesizer.card.sha256.encode()
+        if (rows & unknown).any():
+            own = _remembered(synthesizer) if data else gate_of_generator(synthesizer, None, root, split_seed)
+            gate = gate.also(own)
+        unknown &= ~rows
+    if unknown.any() and not data:
+        note = f"{unknown.sum()} of {len(made)} synthetic images are of an unknown generator"
+        log.warning("%s: not checked for copies of its training images: say --training-images DATASET", note)
+        gate = replace(gate, note=f"{note}, whose training images were not compared with")
     return gate
 
 
-def gate_of_data(spec: str, root: Path, split_seed: int, size: int | None) -> "MemorizationGate":
-    """Compares with the training split of a data set, named or at a path."""
-    return _gate_of(_splits(spec, root, split_seed, size))
+def gate_of_data(
+    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int]
+) -> "MemorizationGate":
+    """Compares with the training split of a data set, named or at a path, at the smaller of both sizes."""
+    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.medmnist import find_medmnist, medmnist_names
+    from synthaug.augment.transforms import resize, with_channels
+
+    channels, side, _ = image_shape
+    size = None
+    if spec in medmnist_names():  # the stored size next above the images', else the largest
+        stored = [s for s in (28, 64, 128, 224) if find_medmnist(spec, root, s)]
+        size = next((s for s in stored if s >= side), max(stored, default=28))
+    splits = load_dataset(spec, root, size=size, split_seed=split_seed)
+    if splits.train.image_shape[1] > side:
+        splits = splits.map(lambda part: resize(part, side))
+    if channels == 1:  # grey images of a colour set: colour is no part of the likeness
+        splits = splits.map(lambda part: with_channels(part, 1))
+    return _gate_of(splits)
 
 
 def _gate_of(splits: "Splits") -> "MemorizationGate":
     from synthaug.evaluation.copies import CopyDetector
     from synthaug.evaluation.gate import MemorizationGate
 
-    return MemorizationGate.of_training_images(CopyDetector.fit(splits.train, splits.val), splits.name)
+    real = splits.map(lambda part: part.take(~part.synthetic))
+    return MemorizationGate.of_training_images(CopyDetector.fit(real.train, real.val), splits.name)
 
 
-def _splits(spec: str, root: Path, split_seed: int, size: int | None) -> "Splits":
-    from synthaug.augment.datasets import load_dataset
+def _remembered(synthesizer: "Synthesizer") -> "MemorizationGate":
+    """What the generator file itself knows of its training images."""
+    from synthaug.evaluation.gate import MemorizationGate
 
-    return load_dataset(spec, root, size=size, split_seed=split_seed)
+    seen = synthesizer.card.training_images
+    if not len(seen):
+        return MemorizationGate.without_training_images()
+    return MemorizationGate.of_fingerprints(seen, f"generator {synthesizer.name}")
 
 
 def _likely_sources(synthesizer: "Synthesizer", root: Path) -> list[tuple[str, int]]:
     """(data set, split seed) that the run or the card speaks of, as far as they are on this machine."""
     from synthaug.augment.datasets import list_datasets
 
-    config = synthesizer.path.parent / "config.toml"
-    if config.is_file():
-        try:
-            source = tomllib.loads(config.read_text(encoding="utf-8")).get("source", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            source = {}
-        if source.get("dataset"):
-            return [(source["dataset"], int(source.get("split_seed", 0)))]
+    dataset, seed = _of_run(synthesizer.path.parent / "config.toml")
+    if dataset:
+        return [(dataset, seed)]
     words = synthesizer.card.data.lower().replace(",", " ").split()
     return [(row["name"], 0) for row in list_datasets(root) if row["found"] and row["name"].lower() in words]
 
 
+def _of_run(config: Path) -> tuple[str, int]:
+    """Data set and split seed of a run; an empty name where its file says nothing of the kind."""
+    try:
+        facts: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
+        source = facts["source"]
+        return str(source["dataset"]), int(source["split_seed"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return "", 0
+
+
+def _found(source: tuple[str, int], root: Path, image_shape: tuple[int, int, int]) -> "Splits | None":
+    """The data set as the generator was trained on it, if it is still there."""
+    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.errors import SynthaugError
+
+    channels, side, _ = image_shape
+    try:
+        return load_dataset(source[0], root, size=side, channels=channels, split_seed=source[1])
+    except SynthaugError:  # the images have moved on since
+        return None
+
+
 def _is_training_set(splits: "Splits", synthesizer: "Synthesizer") -> bool:
-    """Whether nearly every training image of these splits is among those that the generator remembers."""
+    """Whether these training images and those that the generator remembers are the same, all but a few."""
     import numpy as np
 
     from synthaug.augment.fingerprint import canonical_fingerprints
 
-    known = np.isin(canonical_fingerprints(splits.train), synthesizer.card.training_images.fingerprints)
-    return bool(known.mean() > 0.99)
+    known = synthesizer.card.training_images.fingerprints
+    here = canonical_fingerprints(splits.train)
+    return bool(len(known)) and bool(min(np.isin(here, known).mean(), np.isin(known, here).mean()) > 0.99)

@@ -102,7 +102,8 @@ def generate(
     if not dry_run:
         gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed)
         reject = gate.near_copies if reject_near_copies else None
-        stream = gate.guard(synthesizer.stream(plan, seed, reject), allow=allow_near_copies)
+        made = synthesizer.stream(plan, seed, reject)
+        stream = gate.guard(made, allow=allow_near_copies, judged=reject is not None)
         with progress_bar("generate", stream.total) as advance:
             write_images(stream.watched(advance), path, format=kind, overwrite=overwrite)
         gate_says = str(stream.attributes[ATTRIBUTE])

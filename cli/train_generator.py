@@ -100,7 +100,8 @@ def train_generator(
     if overwrite and folder.exists() and not resume:
         shutil.rmtree(folder)
     words = f"{splits.name} train split, {len(splits.train)} images {shape}"
-    source = Source(words, licence_of(dataset), dataset, split_seed)
+    place = str(Path(dataset).absolute()) if Path(dataset).exists() else dataset
+    source = Source(words, licence_of(dataset), place, split_seed)
     training = train_run(
         splits.train,
         source,

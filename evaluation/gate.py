@@ -16,6 +16,7 @@ from synthaug.evaluation.copies import CopyDetector
 log = logging.getLogger("synthaug")
 
 ATTRIBUTE = "memorization_gate"  # of every file written: what was checked, or that it was not
+OVERRIDE = "--allow-near-copies"
 NAMED = 10  # images that a refusal names
 
 
@@ -26,10 +27,14 @@ class MemorizationGate:
     Attributes:
         near_copies: (N,) bool of a batch; what it says of an image depends on no other image.
         against: what the images are compared with, in words; empty where there is nothing.
+        altered: whether shifted, mirrored, brighter and noisy copies are found, not only exact ones.
+        note: what else the files must say.
     """
 
     near_copies: Callable[[LabeledImages], npt.NDArray[np.bool_]]
     against: str
+    altered: bool = True
+    note: str = ""
 
     @classmethod
     def of_training_images(cls, detector: CopyDetector, name: str) -> "MemorizationGate":
@@ -38,20 +43,27 @@ class MemorizationGate:
 
     @classmethod
     def of_fingerprints(cls, seen: SeenImages, name: str) -> "MemorizationGate":
-        """Compares what a generator file remembers of its training images: finds copies, not shifted ones."""
-        return cls(seen.look_alikes, f"fingerprints of {len(seen):,} training images in {name}")
+        """Compares what a generator file remembers of its training images: finds exact copies only."""
+        against = f"fingerprints of {len(seen):,} training images in {name}"
+        return cls(seen.look_alikes, against, altered=False)
 
     @classmethod
     def without_training_images(cls) -> "MemorizationGate":
         """Nothing to compare with: every image passes, and every file says that nothing was checked."""
-        return cls(lambda images: np.zeros(len(images), dtype=bool), "")
+        return cls(lambda images: np.zeros(len(images), dtype=bool), "", altered=False)
 
     def also(self, other: "MemorizationGate") -> "MemorizationGate":
         """Compares with the training images of both."""
-        against = " and ".join(filter(None, (self.against, other.against)))
-        return MemorizationGate(lambda images: self.near_copies(images) | other.near_copies(images), against)
+        return MemorizationGate(
+            lambda images: self.near_copies(images) | other.near_copies(images),
+            " and ".join(filter(None, (self.against, other.against))),
+            self.altered or other.altered,
+            "; ".join(filter(None, (self.note, other.note))),
+        )
 
-    def guard(self, stream: ImageStream, *, allow: bool = False) -> ImageStream:
+    def guard(
+        self, stream: ImageStream, *, allow: bool = False, judged: bool = False, before: str = ""
+    ) -> ImageStream:
         """The same stream; once its last image has gone by it raises, if near copies were among them.
 
         `write_images` discards what it wrote when the stream raises. The result of the check stands among the
@@ -59,37 +71,47 @@ class MemorizationGate:
 
         Args:
             allow: near copies may pass; the attributes say so.
+            judged: near copies were taken out of the stream already, by this gate.
+            before: what the files that the images come from say of their own check.
 
         Raises:
             GateError: when the stream ends, naming the near copies.
         """
+        attributes = {**stream.attributes, ATTRIBUTE: self._verdict(allow, before)}
+        batches = stream.batches if judged or not self.against else self._checked(stream, allow)
+        return replace(stream, attributes=attributes, batches=batches)
+
+    def _verdict(self, allow: bool, before: str) -> str:
         if not self.against:
-            unchecked = {ATTRIBUTE: "not checked: no training images to compare with"}
-            return replace(stream, attributes=unchecked | dict(stream.attributes))
-        verdict = "overridden by --allow-near-copies" if allow else "passed, no near copy"
-        attributes = {**stream.attributes, ATTRIBUTE: f"{verdict}: compared with {self.against}"}
-        return replace(stream, attributes=attributes, batches=self._checked(stream, allow))
+            said = f"; its source says: {before}" if before else ""
+            return f"not checked: no training images to compare with{said}"
+        kind = "near copy" if self.altered else "exact copy (altered ones are not looked for)"
+        verdict = f"overridden by {OVERRIDE}" if allow else f"passed, no {kind}"
+        note = f"; {self.note}" if self.note else ""
+        overridden = f"; its source says: {before}" if OVERRIDE in before else ""
+        return f"{verdict}: compared with {self.against}{note}{overridden}"
 
     def _checked(self, stream: ImageStream, allow: bool) -> Iterator[LabeledImages]:
         copies: list[str] = []
-        position = 0
+        position = looked_at = 0
         for batch in stream.batches:
             rows = np.flatnonzero(batch.synthetic)
             if len(rows):
                 flagged = rows[self.near_copies(batch.take(rows))]
                 copies += [_name_of(batch, row, position + int(row)) for row in flagged]
             position += len(batch)
+            looked_at += len(rows)
             yield batch
         if not copies:
             return
         more = f" and {len(copies) - NAMED} more" if len(copies) > NAMED else ""
         found = (
-            f"{len(copies)} of {position:,} images are near copies of training images "
+            f"{len(copies)} of {looked_at:,} synthetic images are near copies of training images "
             f"({', '.join(copies[:NAMED])}{more}; compared with {self.against})"
         )
         if not allow:
-            raise GateError(f"{found}: nothing was written; leave them out, or add --allow-near-copies")
-        log.warning("%s: written all the same, as --allow-near-copies says", found)
+            raise GateError(f"{found}: nothing was written; leave them out, or add {OVERRIDE}")
+        log.warning("%s: written all the same, as %s says", found, OVERRIDE)
 
 
 def _name_of(batch: LabeledImages, row: int, position: int) -> str:
