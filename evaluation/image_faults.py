@@ -20,6 +20,7 @@ EXPLAINED = 0.15  # of the distance to real grey values: a mistake that comes th
 BEYOND_FLOOR = 3  # times the held-out images' own distance: below this, nothing needs explaining
 NO_CORRELATION = 0.25  # of the real images' correlation of neighbouring pixels: below, there is none
 FLAT = 0.1  # correlation under which real images are noise themselves: nothing can be said
+STILL_KIN = 0.9  # of the likeness of a row and the one most like it: what a change of order keeps
 IN_ORDER = 0.25  # of the way from a random order of rows (0) to the real images' order (1)
 RECOLOURED = 0.25  # of the squared distance to real colours: an order of channels this much nearer is right
 
@@ -100,8 +101,10 @@ def scrambled(reference: MeasuredSet, held_out: MeasuredSet, synthetic: Measured
 
     In a picture of anything the row most like a row stands beside it. A change of order leaves every row as
     it was and moves that neighbour away: of H rows in random order, two in H - 1 stand beside it by chance.
-    Blur, noise and contrast change the rows and leave it there.
+    Blur and contrast leave it there. Strong noise hides which row is most alike, but then none is as alike
+    as in real images: such images are not judged here.
     """
+    kin = lowest(held_out.statistics.kinship, held_out)
     usual = lowest(np.nan_to_num(held_out.statistics.adjacency), held_out)
     chance = np.array([2 / (side - 1) for side in synthetic.pixels.shape[2:]])
     least = np.where(usual > 2 * chance, chance + IN_ORDER * (usual - chance), 0)  # real rows may have none
@@ -112,6 +115,8 @@ def scrambled(reference: MeasuredSet, held_out: MeasuredSet, synthetic: Measured
         if len(known) < len(rows) / 2:
             return None
         beside = np.median(known, axis=0)
+        if (np.median(synthetic.statistics.kinship[rows], axis=0) < STILL_KIN * kin).any():
+            return None
         words = [
             f"{beside[axis]:.0%} of the {name} have their most alike one beside them "
             f"(held-out real images: {usual[axis]:.0%} or more)"

@@ -13,6 +13,7 @@ from synthaug.evaluation.image_faults import Found, by_class, lowest
 from synthaug.evaluation.image_statistics import Array, MeasuredSet, as_grey_levels, texture
 from synthaug.evaluation.neighbours import distance_blocks, nearest
 
+Points = Callable[[MeasuredSet], Array]
 LOOKED_AT = 1000  # images of each set where every image is held against every other
 
 COLLAPSED = 0.25  # of the real images' spread
@@ -183,20 +184,18 @@ def another_distribution(reference: MeasuredSet, held_out: MeasuredSet, syntheti
         for name, view in views.items():
             if far := _far(reference, held_out, synthetic.take(rows), view):
                 share, farther = far
-                floor = _nearest_to_own(reference, held_out, view)
-                return (
+                own = (
                     f"{share:.0%} of the images, real and synthetic, lie nearest to one of their own side "
-                    f"{name} (held-out real images: {floor:.0%}), and synthetic ones {farther:.2f} times as "
-                    "far from a training image as held-out ones: another data set, or a generator far from "
-                    "the real images"
+                    f"(held-out real images: {_nearest_to_own(reference, held_out, view):.0%}), and "
+                )
+                return (
+                    f"{own if share >= APART else ''}synthetic images lie {farther:.2f} times as far from a "
+                    f"training image as held-out ones, {name}: another data set, or a generator far from real"
                 )
         return None
 
     words = judge(np.arange(len(synthetic)))
     return {"overall": words} if words else by_class(synthetic, judge)
-
-
-Points = Callable[[MeasuredSet], Array]
 
 
 def _sketch(images: MeasuredSet) -> Array:
