@@ -47,7 +47,9 @@ def evaluate(
     inception_weights: InceptionWeights = None,
     timm_weights: TimmWeights = None,
     lpips_weights: LpipsWeights = None,
-    at_most: Annotated[int, typer.Option(help="Images per set that are scored.", min=10)] = 10_000,
+    at_most: Annotated[
+        int, typer.Option(help="Images per set that are scored; up to 50 of a rare class on top.", min=10)
+    ] = 10_000,
     target: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html and report.json.")
     ] = None,

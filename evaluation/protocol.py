@@ -18,6 +18,7 @@ from synthaug.augment.images import Indices, LabeledImages, Splits
 from synthaug.augment.transforms import matching
 
 LARGEST = 10_000  # images per set; more cost time and change little
+RARE = 50  # images that every class may keep, whatever its share
 SMALLEST = 10  # images per set and part; fewer say nothing
 
 
@@ -56,7 +57,7 @@ class Part:
 def comparable_sets(real: Splits, synthetic: LabeledImages, *, largest: int = LARGEST, seed: int = 0) -> Sets:
     """At most `largest` images of each set; the synthetic ones in the real ones' classes, size and depth.
 
-    Where there are more, the classes are filled evenly, so that a rare one keeps what it has.
+    Where there are more, classes keep their shares, but a rare one up to 50 images.
 
     Raises:
         DataError: fewer than ten images, no class name that the real set has, or real images that are not
@@ -70,20 +71,20 @@ def comparable_sets(real: Splits, synthetic: LabeledImages, *, largest: int = LA
         found = f"{len(pool)} synthetic images, {len(real.val)} held-out real ones"
         raise DataError(f"{found}: expected at least {SMALLEST} of each to score fidelity")
     return Sets(
-        _evenly(real.train, largest, seed),
-        _evenly(real.val, largest, seed),
-        matching(_evenly(pool, largest, seed), real.train),
+        _some(real.train, largest, seed),
+        _some(real.val, largest, seed),
+        matching(_some(pool, largest, seed), real.train),
     )
 
 
-def _evenly(images: LabeledImages, largest: int, seed: int) -> LabeledImages:
-    """All images in the order of `by_content`, or `largest` with the same limit for every class."""
+def _some(images: LabeledImages, largest: int, seed: int) -> LabeledImages:
+    """The images in the order of `by_content`; where they are too many, every class by its share."""
     ordered = by_content(images, len(images), seed)
     if len(ordered) <= largest:
         return ordered
     counts = np.bincount(ordered.labels, minlength=len(ordered.class_names))
-    limit = max(c for c in range(1, largest + 1) if np.minimum(counts, c).sum() <= largest or c == 1)
-    rows = [np.flatnonzero(ordered.labels == label)[:limit] for label in range(len(counts))]
+    quotas = np.maximum(counts * largest // len(ordered), RARE)
+    rows = [np.flatnonzero(ordered.labels == label)[:quota] for label, quota in enumerate(quotas)]
     return ordered.take(np.sort(np.concatenate(rows)))
 
 

@@ -68,11 +68,10 @@ def test_images_that_are_not_square_are_refused(splits):
         comparable_sets(wide, made(20, 20))
 
 
-def test_a_limit_fills_classes_evenly_so_that_a_rare_one_keeps_what_it_has(splits):
-    assert comparable_sets(splits, made(90, 12), largest=40).synthetic.counts() == {
-        "normal": 28,
-        "abnormal": 12,
-    }
+def test_a_limit_keeps_the_shares_of_classes_and_up_to_fifty_of_a_rare_one(splits):
+    images = made(400, 60)
+    found = comparable_sets(splits, images, largest=200).synthetic.counts()
+    assert found == {"normal": 400 * 200 // 460, "abnormal": 50}
 
 
 def test_synthetic_images_come_to_the_bit_depth_of_the_real_ones(splits):
