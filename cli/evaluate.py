@@ -84,7 +84,7 @@ def evaluate(
         log.warning("%s: its images that are marked synthetic are left out of the real ones", real)
         splits = splits.map(lambda part: part.take(~part.synthetic))
     images = read_images(synthetic)
-    if images.synthetic.any():  # of a blended set those that are marked synthetic
+    if images.synthetic.any() and not images.synthetic.all():  # of a blend those that are marked synthetic
         images = images.take(images.synthetic)
     names = [name.strip() for name in extractor.split(",")]
     fabric = make_fabric(device, precision)

@@ -5,19 +5,19 @@ real images of other patients are as near to the training images as anything may
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import fisher_exact
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.images import Indices, LabeledImages
+from synthaug.augment.images import LabeledImages
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.copies import CopyDetector
 from synthaug.evaluation.nearness import Nearness, Space, measure_space, share
 from synthaug.evaluation.neighbours import Distances, Vectors
-from synthaug.evaluation.protocol import by_content
+from synthaug.evaluation.protocol import content_order
 from synthaug.evaluation.statistics import Estimate
 
 ALIGNED = "aligned pixels"
@@ -189,7 +189,7 @@ def measure_memorization(
         Nearness.of(fresh.distances[:m], fresh.second[:m]),
     )
     pixels = _pixels(train, train), _pixels(held_out, train), _pixels(synthetic, train)
-    orders = _rows_by_content(train, seed), _rows_by_content(held_out, seed)
+    orders = content_order(train, seed), content_order(held_out, seed)
     spaces = [
         measure_space(name, train, held_out, vectors, orders, seed)
         for name, vectors in {"pixels": pixels, **(features or {})}.items()
@@ -216,14 +216,6 @@ def _pixels(images: LabeledImages, train: LabeledImages) -> Vectors:
     channels, side, _ = train.image_shape
     small = with_channels(resize(images, min(side, PIXEL_SIDE)), channels).pixels
     return small.reshape(len(small), -1) / np.float32(np.iinfo(small.dtype).max)
-
-
-def _rows_by_content(images: LabeledImages, seed: int) -> Indices:
-    """The rows in the order of `by_content`."""
-    numbered = replace(images, groups=np.arange(len(images)).astype(np.str_))
-    groups = by_content(numbered, len(images), seed).groups
-    assert groups is not None
-    return groups.astype(np.int64)
 
 
 def _rows(space: Space) -> list[Row]:

@@ -79,25 +79,30 @@ def comparable_sets(real: Splits, synthetic: LabeledImages, *, largest: int = LA
 
 def _some(images: LabeledImages, largest: int, seed: int) -> LabeledImages:
     """The images in the order of `by_content`; where they are too many, every class by its share."""
-    ordered = by_content(images, len(images), seed)
-    if len(ordered) <= largest:
-        return ordered
-    counts = np.bincount(ordered.labels, minlength=len(ordered.class_names))
-    quotas = np.maximum(counts * largest // len(ordered), RARE)
-    rows = [np.flatnonzero(ordered.labels == label)[:quota] for label, quota in enumerate(quotas)]
-    return ordered.take(np.sort(np.concatenate(rows)))
+    order = content_order(images, seed)
+    if len(images) > largest:
+        labels = images.labels[order]
+        counts = np.bincount(labels, minlength=len(images.class_names))
+        quotas = np.maximum(counts * largest // len(images), RARE)
+        chosen = [np.flatnonzero(labels == label)[:quota] for label, quota in enumerate(quotas)]
+        order = order[np.sort(np.concatenate(chosen))]
+    return images.take(order)
 
 
 def by_content(images: LabeledImages, n: int, seed: int = 0) -> LabeledImages:
-    """`n` of the images (all, where there are fewer), chosen and ordered by a keyed hash of their pixels."""
+    """`n` of the images (all, where there are fewer), chosen and ordered by `content_order`."""
+    return images.take(content_order(images, seed)[:n])
+
+
+def content_order(images: LabeledImages, seed: int = 0) -> Indices:
+    """(N,) the rows in the order of a keyed hash of their pixels: the same whatever order they came in."""
     key = int(seed).to_bytes(8, "little")
     digests = [
         hashlib.blake2b(pixels.tobytes(), digest_size=16, key=key).digest() + int(label).to_bytes(4, "big")
         for batch in images.batches(4096)
         for pixels, label in zip(batch.pixels, batch.labels, strict=True)
     ]
-    order = sorted(range(len(images)), key=digests.__getitem__)
-    return images.take(np.array(order[:n], dtype=np.int64))
+    return np.array(sorted(range(len(images)), key=digests.__getitem__), dtype=np.int64)
 
 
 def parts_of(sets: Sets) -> list[Part]:
