@@ -51,7 +51,7 @@ def fidelity_scores(
                         better=metric.better,
                         n_reference=len(part.reference),
                         n=part.n,
-                        note=few if part.n < minimum else "",
+                        note=few if part.n < minimum else metric.caution(synthetic),
                     )
                 )
     return scores

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from synthaug.evaluation.features import Features
-from synthaug.evaluation.frechet import frechet_distance
+from synthaug.evaluation.frechet import frechet_distance, is_singular
 from synthaug.evaluation.manifold import Overlap, overlap
 from synthaug.evaluation.neighbours import Vectors
 
@@ -46,6 +46,7 @@ class Metric:
             distributions; its interval needs to know.
         needs_logits: whether the extractor must give class logits.
         of_classes: whether it says something of a single class.
+        caution: synthetic features -> what to know of the number, in words, or nothing.
     """
 
     of_pair: Callable[[Pair], float]
@@ -57,6 +58,7 @@ class Metric:
     quadratic: bool = False
     needs_logits: bool = False
     of_classes: bool = True
+    caution: Callable[[Features], str] = lambda _: ""
 
     def score(self, real: Features, synthetic: Features) -> float:
         """The metric by itself; `score_all` shares the work of several."""
@@ -82,6 +84,13 @@ def available(names: Sequence[str], synthetic: Features) -> list[str]:
 def fid(pair: Pair) -> float:
     """Fréchet distance of two Gaussians fitted to the features (Heusel et al. 2017), 0 and up."""
     return frechet_distance(pair.real.vectors, pair.synthetic.vectors)
+
+
+def singular(synthetic: Features) -> str:
+    """Says so where the covariance has no inverse, whatever the number of images."""
+    if not is_singular(synthetic.vectors):
+        return ""
+    return "their covariance is singular, the distance is exact for these images only: read KID"
 
 
 def kid(pair: Pair) -> float:
@@ -133,7 +142,9 @@ def _kernel_sum_within(x: Vectors) -> float:
 
 
 METRICS = {
-    "FID": Metric(fid, "lower", lambda dimensions: dimensions + 1, "KID", lowest=0, quadratic=True),
+    "FID": Metric(
+        fid, "lower", lambda dimensions: dimensions + 1, "KID", lowest=0, quadratic=True, caution=singular
+    ),
     "KID": Metric(kid, "lower", lambda _: 50, quadratic=True),
     "IS": Metric(
         inception_score, "higher", lambda _: 100, "KID", lowest=1, needs_logits=True, of_classes=False

@@ -123,6 +123,18 @@ def test_too_few_images_are_said_with_the_minimum_and_what_to_read_instead(split
     assert np.isfinite(numbers(scores)).all()
 
 
+def test_a_singular_covariance_is_said_whatever_the_number_of_images(splits):
+    def twice(images: LabeledImages) -> Features:
+        found = block_means(images)
+        return Features(np.hstack([found.vectors[:, :8]] * 2), found.logits)
+
+    extractor = Extractor(Protocol("twice", "block means twice", "4 x 4", "", 16), twice)
+    scores = overall(scored(splits, splits.val, extractor))
+    assert "covariance is singular" in scores["FID"].note
+    assert np.isfinite(scores["FID"].value.value)
+    assert not overall(scored(splits, splits.val))["FID"].note
+
+
 def test_without_logits_there_is_no_inception_score(splits):
     mute = Extractor(
         Protocol("mute", "block means", "4 x 4", "", 16), lambda images: Features(block_means(images).vectors)
