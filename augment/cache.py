@@ -67,7 +67,10 @@ def kept(kind: str, key: object, fill: Callable[[Path], None]) -> Path:
         kind: of content, a folder's name.
         key: what the content depends on; its repr tells two keys apart.
     """
-    folder = cache_folder() / kind / hashlib.sha256(repr(key).encode()).hexdigest()
+    return _filled(cache_folder() / kind / hashlib.sha256(repr(key).encode()).hexdigest(), fill)
+
+
+def _filled(folder: Path, fill: Callable[[Path], None]) -> Path:
     if not folder.exists():
         with replacing(folder) as fresh:
             fresh.mkdir()
@@ -84,11 +87,7 @@ def _cached(paths: list[Path], parameters: object, fill: Callable[[Path], None])
     notes = cache_folder() / "notes" / _stat_key(paths, parameters)
     if not notes.exists() or not (folder := cache_folder() / "decoded" / notes.read_text()).exists():
         key = _content_key(paths, parameters)
-        folder = cache_folder() / "decoded" / key
-        if not folder.exists():
-            with replacing(folder) as fresh:
-                fresh.mkdir()
-                fill(fresh)
+        folder = _filled(cache_folder() / "decoded" / key, fill)
         with replacing(notes) as fresh:
             fresh.write_text(key)
     return {file.stem: np.load(file, mmap_mode="r") for file in folder.glob("*.npy")}

@@ -141,18 +141,21 @@ def _say(out: Output, found: "Assessment") -> None:
     from synthaug.evaluation.score import tables
 
     for table in tables([*found.scores, *found.published]):
-        overall = [score for score in table.scores if score.part == "overall"]
-        if overall:
-            out.table(
-                ["metric", ">synthetic", ">floor: new real images", "better", "reading"],
-                [[s.metric, _interval(s.value), _interval(s.floor), s.better, s.reading] for s in overall],
-                title=f"{table.title}: {table.counts('overall')}",
-            )
-        classes = [part for part in table.parts if part != "overall"]
+        first, *rest = table.parts  # overall and the classes, or the only class
         out.table(
-            ["value (floor)", *(f">{metric}" for metric in table.metrics)],
-            [[part, *(_brief(table.find(part, metric)) for metric in table.metrics)] for part in classes],
+            ["metric", ">synthetic", ">floor: new real images", "better", "reading"],
+            [
+                [s.metric, _interval(s.value), _interval(s.floor), s.better, s.reading]
+                for s in table.scores
+                if s.part == first
+            ],
+            title=f"{table.title}: {first}, {table.counts(first)}",
         )
+        if rest:
+            out.table(
+                ["value (floor)", *(f">{metric}" for metric in table.metrics)],
+                [[part, *(_brief(table.find(part, metric)) for metric in table.metrics)] for part in rest],
+            )
         for line in (*table.definitions, *table.notes):
             out.say(line)
     if found.memorization is not None:
