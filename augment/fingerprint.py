@@ -47,6 +47,13 @@ class SeenImages:
     def __len__(self) -> int:
         return len(self.fingerprints)
 
+    def __or__(self, other: "SeenImages") -> "SeenImages":
+        """The images of both."""
+        return SeenImages(
+            np.union1d(self.fingerprints, other.fingerprints),
+            np.unique(np.concatenate([self.sketches, other.sketches]), axis=0),
+        )
+
     @cached_property
     def usual_bits(self) -> int:
         """The largest distance of sketches, at most `SAME` bits, that fewer than 1 % of the images have.

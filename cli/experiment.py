@@ -29,8 +29,9 @@ from synthaug.cli.runtime import data_root, make_fabric
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from synthaug.augment.images import Splits
+    from synthaug.augment.images import LabeledImages, Splits
     from synthaug.evaluation.arms import Synthesize
+    from synthaug.evaluation.vitals import Judge
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,8 @@ def _synthesizer(
 
     from synthaug.augment.blend import match_classes
     from synthaug.augment.fingerprint import canonical_fingerprints
+    from synthaug.evaluation.extractors import extractors_for
+    from synthaug.evaluation.vitals import judge_of
     from synthaug.generators.presets import preset
     from synthaug.generators.runs import own_synthesizer
     from synthaug.generators.sampling import collect_for
@@ -260,4 +263,10 @@ def _synthesizer(
         return lambda real, wanted, seed: collect_for(made, splits.class_names, wanted, seed)
     steps = options.generator_steps
     config = replace(preset(options.preset), steps=steps, interval=max(1, steps // 10))
-    return own_synthesizer(config, folder, splits.name, fabric)
+
+    def judge_of_subset(real: "LabeledImages") -> "Judge | None":
+        known = replace(splits, train=real)
+        extractor = extractors_for(["domain"], known, fabric=fabric, steps=min(300, options.steps))[0]
+        return judge_of(known, extractor)
+
+    return own_synthesizer(config, folder, splits.name, fabric, judge_of_subset)

@@ -6,6 +6,9 @@ from synthaug.cli.output import Output
 
 def models(config_file: Config = None, as_json: Json = False) -> None:
     """List shipped generators, training presets and classifiers."""
+    from synthaug.generators.architectures import ARCHITECTURES
+    from synthaug.generators.objectives import OBJECTIVES
+    from synthaug.generators.players import build_players
     from synthaug.generators.presets import PRESETS
     from synthaug.generators.sampling import Synthesizer, shipped
 
@@ -19,10 +22,33 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
         ],
         title="shipped generators (--generator)",
     )
+    parameters = {}
+    for name, recipe in PRESETS.items():
+        players = build_players(recipe.config, num_classes=2, image_size=64, channels=1)
+        parameters[name] = [sum(p.numel() for p in player.parameters()) for player in players]
     out.table(
-        ["preset", "objective", ">steps", "recipe"],
-        [[n, p.config.objective, f"{p.config.steps:,}", p.paper] for n, p in PRESETS.items()],
-        title="training presets (--preset)",
+        ["preset", "architecture", "objective", ">parameters G + D", "recipe"],
+        [
+            [
+                name,
+                recipe.config.architecture,
+                recipe.config.objective,
+                " + ".join(f"{n / 1e6:.2f} M" for n in parameters[name]),
+                recipe.paper,
+            ]
+            for name, recipe in PRESETS.items()
+        ],
+        title="training presets (--preset), parameters at 64 px",
+    )
+    out.table(
+        ["architecture", "the class enters", "paper"],
+        [[name, family.label, family.paper] for name, family in ARCHITECTURES.items()],
+        title="architectures (--architecture)",
+    )
+    out.table(
+        ["objective", "paper"],
+        [[name, goal.paper] for name, goal in OBJECTIVES.items()],
+        title="objectives (--objective)",
     )
     families = ["small-resnet (default)", "timm/<model>", "torchvision/<model>", "monai/<network>"]
     out.table(["classifier"], [[name] for name in families], title="classifiers (--classifier)")
@@ -31,7 +57,12 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
             "generators": {
                 n: {"classes": c.class_names, "size": c.size, "data": c.data} for n, c in cards.items()
             },
-            "presets": {n: {"paper": p.paper, **vars(p.config)} for n, p in PRESETS.items()},
+            "presets": {
+                n: {"paper": p.paper, "parameters": parameters[n], **vars(p.config)}
+                for n, p in PRESETS.items()
+            },
+            "architectures": {n: {"paper": f.paper, "label": f.label} for n, f in ARCHITECTURES.items()},
+            "objectives": {n: o.paper for n, o in OBJECTIVES.items()},
             "classifiers": families,
         }
     )

@@ -1,11 +1,11 @@
 """`synthaug train-generator`: a conditional GAN on the training split of a data set."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthaug.augment.errors import UsageError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -22,10 +22,20 @@ from synthaug.cli.options import (
 from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from synthaug.augment.images import LabeledImages, Splits
+    from synthaug.evaluation.vitals import Judge
+
 
 def train_generator(
     dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")] = "chestmnist",
     preset: Annotated[str, typer.Option(help="A recipe of `synthaug models`.")] = "synthaug",
+    architecture: Annotated[
+        str | None, typer.Option(help="Networks; the preset's by default, see `synthaug models`.")
+    ] = None,
+    objective: Annotated[str | None, typer.Option(help="What they want; likewise.")] = None,
     steps: Annotated[
         int | None, typer.Option(help="Generator updates; the preset's by default.", min=1)
     ] = None,
@@ -33,16 +43,39 @@ def train_generator(
         float | None, typer.Option(help="Stop after this long, if steps are not done.", min=0.01)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.", min=2)] = None,
-    width: Annotated[int | None, typer.Option(help="Feature maps at 64 px.", min=4)] = None,
+    width: Annotated[int | None, typer.Option(help="Unit of the feature maps.", min=4)] = None,
     generator_lr: Annotated[
-        float | None, typer.Option(help="Adam's step size; the preset's by default.")
+        float | None, typer.Option(help="Step size of the generator; the preset's by default.")
     ] = None,
     discriminator_lr: Annotated[float | None, typer.Option(help="Likewise, of the discriminator.")] = None,
+    r1: Annotated[
+        float | None, typer.Option(help="Weight of the R1 penalty on the discriminator's slope; 0 is off.")
+    ] = None,
+    lecam: Annotated[
+        float | None, typer.Option(help="Weight of LeCam regularisation; 0 is off.", min=0)
+    ] = None,
     diffaugment: Annotated[
         str | None, typer.Option(help="Comma-separated color, translation, cutout; or none.")
     ] = None,
+    balanced: Annotated[
+        bool | None,
+        typer.Option("--balanced/--unbalanced", help="Batches of all classes in equal parts; the preset's."),
+    ] = None,
+    unlabelled: Annotated[
+        str | None, typer.Option(help="More images for the discriminator, a data set; labels not looked at.")
+    ] = None,
+    init_from: Annotated[
+        str | None, typer.Option(help="Go on from a generator: a shipped name, a run folder or a file.")
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch/--no-watch",
+            help="Look at samples beside validation images: undo a collapse, keep the best checkpoint.",
+        ),
+    ] = True,
     interval: Annotated[
-        int | None, typer.Option(help="Steps between checkpoint and sample grid.", min=1)
+        int | None, typer.Option(help="Steps between looks, checkpoints and sample grids.", min=1)
     ] = None,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-<preset>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
@@ -65,23 +98,34 @@ def train_generator(
     from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.datasets import licence_of, load_dataset
     from synthaug.generators.diffaugment import policy
+    from synthaug.generators.players import check_recipe
     from synthaug.generators.presets import preset as preset_named
     from synthaug.generators.runs import Source, train_run
+    from synthaug.generators.sampling import find_generator
     from synthaug.generators.training import check_images
+    from synthaug.generators.transfer import Origin
 
     out = Output(as_json)
     chosen: dict[str, Any] = {
+        "architecture": architecture,
+        "objective": objective,
         "steps": steps,
         "batch_size": batch_size,
         "width": width,
         "interval": interval,
         "generator_lr": generator_lr,
         "discriminator_lr": discriminator_lr,
+        "r1": r1,
+        "lecam": lecam,
+        "balanced": balanced,
+        "diffaugment": None if diffaugment is None else policy(diffaugment),
     }
-    if diffaugment is not None:
-        chosen["diffaugment"] = policy(diffaugment)
     chosen = {name: value for name, value in chosen.items() if value is not None}
     config = replace(preset_named(preset), seed=seed, **chosen)
+    origin = None if init_from is None else Origin.read(find_generator(init_from))
+    if origin is not None:
+        config = origin.recipe(config)
+    check_recipe(config)
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-{preset}"
     if not resume:
         refuse_existing(folder, overwrite)
@@ -92,10 +136,13 @@ def train_generator(
     out.say(
         f"{splits.name}: training on {splits.train.counts()} ({shape}), {config.steps:,} steps into {folder}"
     )
+    more = None if unlabelled is None else _unlabelled(unlabelled, splits, data_root(root), out)
     if dry_run:
         out.result({"run": folder, "train": splits.train.counts(), "config": asdict(config)})
         return
     check_images(splits.train)
+    if origin is not None:
+        origin.refuse_misfit(splits.train, config)
     fabric = make_fabric(device, precision)
     if overwrite and folder.exists() and not resume:
         shutil.rmtree(folder)
@@ -108,11 +155,17 @@ def train_generator(
         config,
         folder,
         fabric=fabric,
+        judge=_judge(splits, fabric, out) if watch else None,
+        unlabelled=more,
+        origin=origin,
         resume=resume,
         minutes=minutes,
     )
     whole = training.steps_done >= config.steps
-    out.say(f"{training.steps_done:,} of {config.steps:,} steps done: {folder / 'generator.safetensors'}")
+    best = training.watch.best_step
+    kept = f", weights of step {best:,} (lowest KID)" if best else ""
+    said = f"{training.steps_done:,} of {config.steps:,} steps done"
+    out.say(f"{said}{kept}: {folder / 'generator.safetensors'}")
     if not whole:
         out.say("stopped early: the same command with --resume goes on")
     out.result(
@@ -120,8 +173,40 @@ def train_generator(
             "run": folder,
             "generator": folder / "generator.safetensors",
             "steps_done": training.steps_done,
+            "steps_of_best": training.watch.best_step,
+            "rollbacks": training.watch.rollbacks,
             "complete": whole,
             "train": splits.train.counts(),
             "config": asdict(config),
         }
     )
+
+
+def _unlabelled(name: str, splits: "Splits", root: Path, out: Output) -> "LabeledImages":
+    """The training images of another data set, without those that validate or test here."""
+    import numpy as np
+
+    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.fingerprint import SeenImages
+
+    channels, side, _ = splits.train.image_shape
+    more = load_dataset(name, root, size=side, channels=channels).train
+    held_out = SeenImages.of(splits.val) | SeenImages.of(splits.test)
+    known = held_out.look_alikes(more)
+    if known.all():
+        raise DataError(f"--unlabelled {name}: all {len(more)} images validate or test {splits.name}")
+    found = more.take(np.flatnonzero(~known))
+    out.say(f"unlabelled: {len(found):,} images of {name}, {known.sum()} left out that validate or test here")
+    return found
+
+
+def _judge(splits: "Splits", fabric: "Fabric", out: Output) -> "Judge | None":
+    from synthaug.evaluation.extractors import extractors_for
+    from synthaug.evaluation.vitals import judge_of
+
+    judge = judge_of(splits, extractors_for(["domain"], splits, fabric=fabric)[0])
+    if judge is None:
+        out.say(
+            f"{len(splits.val)} validation images: too few to watch the samples, the last weights are kept"
+        )
+    return judge

@@ -115,7 +115,8 @@ def generator_curves(log: Sequence[Mapping[str, Any]]) -> str:
     figure = Figure(figsize=(4.5, 4))
     axes = figure.subplots()
     for name in ("discriminator", "generator"):
-        axes.plot([line["step"] for line in log], [line[name] for line in log], label=name)
+        lines = [line for line in log if name in line]  # an event has no loss
+        axes.plot([line["step"] for line in lines], [line[name] for line in lines], label=name)
     axes.set_xlabel("generator step")
     axes.set_ylabel("loss")
     axes.legend(fontsize=8)

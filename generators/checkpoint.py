@@ -16,7 +16,9 @@ from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError
 from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
-from synthaug.generators.architectures.resnet import ConditionalGenerator
+from synthaug.generators.architectures import architecture
+from synthaug.generators.architectures.family import ConditionalGenerator
+from synthaug.generators.watch import Watch
 
 if TYPE_CHECKING:
     from synthaug.generators.training import GANTraining
@@ -31,6 +33,7 @@ class GeneratorCard:
     Attributes:
         class_names: label i is class_names[i].
         size: arguments of `ConditionalGenerator`.
+        architecture: a name in `architectures.ARCHITECTURES`.
         data: the data set and split that it was trained on, in words.
         licence: of the images it was trained on.
         config: the training's configuration.
@@ -44,17 +47,18 @@ class GeneratorCard:
     data: str
     licence: str
     config: dict[str, Any]
+    architecture: str = "resnet"
     training_images: SeenImages = field(default_factory=SeenImages.none, repr=False)
     sha256: str = ""
 
 
 def save_generator(
-    path: Path, generator: ConditionalGenerator, images: LabeledImages, card: GeneratorCard
+    path: Path, generator: ConditionalGenerator, images: LabeledImages | SeenImages, card: GeneratorCard
 ) -> str:
     """Write a generator with its card; weights in half precision, which moves a few pixels by one grey level.
 
     Args:
-        images: what it was trained on; their fingerprints go into the file, the images do not.
+        images: what it was trained on (or the fingerprints of that, which alone go into the file).
 
     Returns:
         The file's SHA-256.
@@ -63,7 +67,7 @@ def save_generator(
         name: (t.half() if t.is_floating_point() else t).contiguous().cpu()
         for name, t in generator.state_dict().items()
     }
-    seen = SeenImages.of(images)
+    seen = images if isinstance(images, SeenImages) else SeenImages.of(images)
     tensors["training_fingerprints"] = torch.from_numpy(seen.fingerprints.view(np.int64))
     tensors["training_sketches"] = torch.from_numpy(seen.sketches)
     own_place = ("training_images", "sha256")
@@ -108,7 +112,7 @@ def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
             tensors.pop("training_sketches").numpy(),
         )
         card = GeneratorCard(**facts, sha256=file_sha256(path))
-        generator = ConditionalGenerator(**card.size)
+        generator = architecture(card.architecture).generator(**card.size)
         generator.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(
@@ -125,7 +129,11 @@ def file_sha256(path: Path) -> str:
 
 def save_training(path: Path, training: "GANTraining") -> None:
     """Write everything a resumed training needs; the old checkpoint stays until the new one is whole."""
-    tensors = {"steps_done": torch.tensor(training.steps_done)}
+    tensors = {
+        "steps_done": torch.tensor(training.steps_done),
+        "mean_logits": training.mean_logits,
+        "watch": torch.tensor(training.watch.as_numbers(), dtype=torch.float64),
+    }
     for prefix, module in _modules(training).items():
         tensors |= {f"{prefix}.{name}": t for name, t in module.state_dict().items()}
     for prefix, optimizer in _optimizers(training).items():
@@ -146,7 +154,9 @@ def load_training(path: Path, training: "GANTraining") -> None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         for prefix, module in _modules(training).items():
             module.load_state_dict(_under(tensors, prefix))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        training.mean_logits.copy_(tensors["mean_logits"])
+        training.watch = Watch.of_numbers(tensors["watch"].tolist())
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise DataError(
             f"{path}: expected a checkpoint of this configuration to resume: {_first_line(error)}"
         ) from None
@@ -157,6 +167,13 @@ def load_training(path: Path, training: "GANTraining") -> None:
             state.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     training.steps_done = int(tensors["steps_done"])
+
+
+def load_averaged(path: Path, training: "GANTraining") -> None:
+    """Take the averaged generator alone from a checkpoint that `save_training` wrote."""
+    with safe_open(path, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith("ema.")]  # noqa: SIM118
+        training.ema.load_state_dict({name.removeprefix("ema."): file.get_tensor(name) for name in names})
 
 
 def _modules(training: "GANTraining") -> dict[str, nn.Module]:

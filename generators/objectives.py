@@ -1,4 +1,7 @@
-"""What the two players want: losses of logits, an optional penalty, and the constraint they rest on."""
+"""What the two players want: losses of logits, an optional penalty, and the constraint they rest on.
+
+Adding an objective is its two functions and an entry in OBJECTIVES.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,19 +22,37 @@ class Objective:
     Attributes:
         discriminator: (real logits, fake logits) -> scalar.
         generator: fake logits -> scalar.
+        paper: that it comes from.
         penalty: (critic, real images, fake images, random numbers) -> scalar added to the discriminator's
             loss, or None.
-        spectral_norm: whether the discriminator must carry spectral normalisation.
-        discriminator_steps: updates of the discriminator per update of the generator.
-        betas: Adam's moments, as the objective's paper gives them.
+        clip: the discriminator's weights are kept within ± this after every update, or None.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
-    penalty: Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor] | None
-    spectral_norm: bool
-    discriminator_steps: int
-    betas: tuple[float, float]
+    paper: str
+    penalty: Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor] | None = None
+    clip: float | None = None
+
+
+def bce_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-E[log σ(D(real))] - E[log (1 - σ(D(fake)))] (Goodfellow et al. 2014)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def bce_generator(fake: Tensor) -> Tensor:
+    """-E[log σ(D(fake))], the non-saturating form of the same paper."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """½ E[(D(real) - 1)²] + ½ E[D(fake)²] (Mao et al. 2017)."""
+    return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """½ E[(D(fake) - 1)²]."""
+    return 0.5 * (fake - 1).square().mean()
 
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -44,25 +65,49 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
-    """10 E[(|∇D(x̂)|₂ - 1)²] at random points x̂ between real and fake images (Gulrajani et al. 2017)."""
-    share = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
-    between = (share * real + (1 - share) * fake).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    penalty: Tensor = 10.0 * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
-    return penalty
-
-
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Lim & Ye 2017; Miyato et al. 2018)."""
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
+    """10 E[(|∇D(x̂)|₂ - 1)²] at random points x̂ between real and fake images (Gulrajani et al. 2017)."""
+    share = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
+    between = share * real + (1 - share) * fake
+    penalty: Tensor = 10.0 * (_slope(critic, between).norm(dim=1) - 1).square().mean()
+    return penalty
+
+
+def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
+    """½ E[|∇D(real)|²] (Mescheder et al. 2018); the weight γ is the caller's."""
+    penalty: Tensor = 0.5 * _slope(critic, real).square().sum(dim=1).mean()
+    return penalty
+
+
+def lecam_penalty(real: Tensor, fake: Tensor, mean_real: Tensor, mean_fake: Tensor) -> Tensor:
+    """E[(D(real) - ᾱ_fake)²] + E[(D(fake) - ᾱ_real)²] (Tseng et al. 2021): logits stay near the other side's.
+
+    Args:
+        mean_real, mean_fake: moving averages ᾱ of the logits, scalars.
+    """
+    return (real - mean_fake).square().mean() + (fake - mean_real).square().mean()
+
+
+def _slope(critic: Critic, images: Tensor) -> Tensor:
+    """(N, C·H·W) gradients of the logits by the images, themselves differentiable."""
+    images = images.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+    return gradient.flatten(1)
+
+
 OBJECTIVES = {
+    "bce": Objective(bce_discriminator, bce_generator, "Goodfellow 2014, non-saturating"),
+    "lsgan": Objective(least_squares_discriminator, least_squares_generator, "Mao 2017"),
+    "wgan": Objective(wasserstein_discriminator, wasserstein_generator, "Arjovsky 2017", clip=0.01),
     "wgan-gp": Objective(
-        wasserstein_discriminator, wasserstein_generator, gradient_penalty, False, 5, (0.0, 0.9)
+        wasserstein_discriminator, wasserstein_generator, "Gulrajani 2017", penalty=gradient_penalty
     ),
-    "hinge": Objective(hinge_discriminator, wasserstein_generator, None, True, 1, (0.0, 0.9)),
+    "hinge": Objective(hinge_discriminator, wasserstein_generator, "Lim & Ye 2017"),
 }
 
 

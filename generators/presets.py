@@ -1,49 +1,13 @@
-"""Training recipes by name. Adding one touches this file only."""
+"""Training recipes by name. Adding one touches this file only.
 
-from dataclasses import dataclass, field
+The published ones are as their papers (or, where a paper leaves something open, its authors' code) give them:
+no averaging of weights, no augmentation, no balancing, unless the paper has it.
+"""
+
+from dataclasses import dataclass, replace
 
 from synthaug.augment.errors import UsageError
-
-
-@dataclass(frozen=True)
-class GANConfig:
-    """Everything that a training depends on besides the images and the random seed's stream.
-
-    Attributes:
-        objective: a name in `objectives.OBJECTIVES`, looked up when the training starts.
-        steps: updates of the generator.
-        batch_size: images per update, the same number of every class (up to rounding).
-        latent_dim: numbers in a latent.
-        width: feature maps at 64 px, see `architectures.resnet`.
-        generator_lr, discriminator_lr: Adam's step sizes; the discriminator's is larger where it takes one
-            step per generator step (two time-scale rule, Heusel et al. 2017).
-        ema_halflife: images after which a weight's share in the averaged generator has halved.
-        diffaugment: steps of `diffaugment.AUGMENTATIONS`; empty turns it off.
-        interval: steps between a checkpoint, a log line and a sample grid.
-        seed: every random number of step t comes from (seed, t); below 2³².
-
-    Raises:
-        UsageError: a number out of its range.
-    """
-
-    objective: str = "hinge"
-    steps: int = 10_000
-    batch_size: int = 32
-    latent_dim: int = 128
-    width: int = 24
-    generator_lr: float = 5e-5
-    discriminator_lr: float = 4e-4
-    ema_halflife: float = 10_000.0
-    diffaugment: tuple[str, ...] = field(default=())
-    interval: int = 500
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if name not in ("objective", "diffaugment", "seed") and not value > 0:
-                raise UsageError(f"{name} {value}: expected more than 0")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed {self.seed}: expected 0 to {2**32 - 1}")
+from synthaug.generators.config import GANConfig
 
 
 @dataclass(frozen=True)
@@ -54,14 +18,85 @@ class Preset:
     paper: str
 
 
+PLAIN = GANConfig(ema_halflife=0, balanced=False, batch_size=64)  # what the published recipes have in common
+DCGAN = replace(
+    PLAIN,
+    architecture="dcgan",
+    objective="bce",
+    width=64,
+    latent_dim=100,
+    generator_lr=2e-4,
+    discriminator_lr=2e-4,
+    beta1=0.5,
+    beta2=0.999,
+)
+VANILLA = replace(DCGAN, architecture="mlp", width=128)
+
 PRESETS = {
     "synthaug": Preset(
-        GANConfig(objective="hinge", diffaugment=("translation", "cutout")),
+        GANConfig(spectral_norm=True, diffaugment=("translation", "cutout")),
         "hinge + spectral norm (Miyato 2018), projection (Miyato & Koyama 2018), DiffAugment (Zhao 2020)",
     ),
+    "vanilla": Preset(VANILLA, "fully connected pair, non-saturating (Goodfellow 2014)"),
+    "lsgan": Preset(replace(VANILLA, objective="lsgan"), "fully connected pair, least squares (Mao 2017)"),
+    "wgan": Preset(
+        replace(
+            VANILLA,
+            objective="wgan",
+            optimizer="rmsprop",
+            generator_lr=5e-5,
+            discriminator_lr=5e-5,
+            beta2=0.99,
+            discriminator_steps=5,
+        ),
+        "fully connected pair, Wasserstein with clipped weights, RMSprop, five critic steps (Arjovsky 2017)",
+    ),
     "wgan-gp": Preset(
-        GANConfig(objective="wgan-gp", generator_lr=1e-4, discriminator_lr=1e-4),
-        "Wasserstein with gradient penalty, five critic steps (Gulrajani 2017), EMA",
+        replace(
+            VANILLA,
+            objective="wgan-gp",
+            generator_lr=1e-4,
+            discriminator_lr=1e-4,
+            beta1=0.0,
+            beta2=0.9,
+            discriminator_steps=5,
+        ),
+        "fully connected pair, Wasserstein with gradient penalty, five critic steps (Gulrajani 2017)",
+    ),
+    "dcgan": Preset(DCGAN, "transposed convolutions, batch norm, non-saturating (Radford 2015)"),
+    "sngan": Preset(
+        replace(
+            PLAIN,
+            spectral_norm=True,
+            width=64,
+            generator_lr=2e-4,
+            discriminator_lr=2e-4,
+            discriminator_steps=5,
+        ),
+        "residual, hinge, spectral norm, projection, five critic steps (Miyato 2018, Miyato & Koyama 2018)",
+    ),
+    "medgan": Preset(
+        replace(DCGAN, architecture="sndcgan"),
+        "transposed convolutions against a spectrally normalised discriminator (Miyato 2018), non-saturating",
+    ),
+    "monai": Preset(
+        replace(DCGAN, architecture="monai", width=32, latent_dim=64, batch_size=64, beta2=0.999),
+        "MONAI's MedNIST tutorial: its Generator and Discriminator, binary cross-entropy",
+    ),
+    "progressive": Preset(
+        replace(
+            PLAIN,
+            architecture="progressive",
+            objective="wgan-gp",
+            width=64,
+            latent_dim=512,
+            batch_size=16,
+            generator_lr=1e-3,
+            discriminator_lr=1e-3,
+            beta2=0.99,
+            ema_halflife=10_000,
+        ),
+        "grown from 4 px, Wasserstein with gradient penalty, averaged weights (Karras 2018)",
     ),
 }
 

@@ -15,7 +15,8 @@ class RunLog:
 
     Args:
         run: the run's folder.
-        first_step: steps already done; log lines after it (of steps that were lost) are dropped.
+        first_step: steps already done; log lines after it (of steps that were lost) are dropped,
+            but for events: what went wrong stays on record.
     """
 
     def __init__(self, run: Path, first_step: int = 0):
@@ -24,7 +25,8 @@ class RunLog:
         path = run / "log.jsonl"
         lines = path.read_text().splitlines(keepends=True) if path.exists() and first_step else []
         whole = [line for line in lines if line.endswith("\n")]  # a killed run may leave half a line
-        path.write_text("".join(line for line in whole if json.loads(line)["step"] <= first_step))
+        kept = [line for line in whole if "event" in (said := json.loads(line)) or said["step"] <= first_step]
+        path.write_text("".join(kept))
         self.lines = path.open("a")
         self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first_step + 1)
 
@@ -34,6 +36,12 @@ class RunLog:
         self.lines.flush()
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
+
+    def event(self, step: int, what: str) -> None:
+        """Add a line that says what happened."""
+        self.lines.write(json.dumps({"step": step, "event": what}) + "\n")
+        self.lines.flush()
+        self.board.add_text("event", what, step)
 
     def grid(self, step: int, pixels: np.ndarray, columns: int) -> None:
         """Save a sample grid, (N, C, H, W) uint8, as samples/<step>.png and in TensorBoard."""

@@ -11,11 +11,15 @@ from lightning_fabric import Fabric
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
-from synthaug.generators.presets import GANConfig
+from synthaug.generators.config import GANConfig
+from synthaug.generators.loop import train_generator
 from synthaug.generators.sampling import Synthesizer, collect
-from synthaug.generators.training import GANTraining, train_generator
+from synthaug.generators.training import GANTraining
+from synthaug.generators.transfer import Origin
+from synthaug.generators.watch import Judge
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,13 @@ class Source:
     dataset: str = ""
     split_seed: int = 0
 
+    def after(self, card: GeneratorCard) -> "Source":
+        """This source for a generator that went on from another one: its images and licence count too."""
+        licences = dict.fromkeys([self.licence, card.licence])
+        return replace(
+            self, data=f"{self.data}; started from {card.data}", licence="; ".join(filter(None, licences))
+        )
+
 
 def train_run(
     images: LabeledImages,
@@ -41,33 +52,55 @@ def train_run(
     run: Path,
     *,
     fabric: Fabric,
+    judge: Judge | None = None,
+    unlabelled: LabeledImages | None = None,
+    origin: Origin | None = None,
     resume: bool = False,
     minutes: float | None = None,
 ) -> GANTraining:
     """Train into `run` and write `generator.safetensors`, also when the training was stopped early.
+
+    The file remembers every image that went into it: labelled, unlabelled, and those of its origin.
 
     Raises:
         UsageError: `resume` with another configuration or other images than the run was started with.
         DataError: see `train_generator`; or `config.toml` is not what this function wrote.
     """
     facts = _as_toml(config, source, images, fabric)
+    facts["source"] |= {"unlabelled_sha256": unlabelled.digest()} if unlabelled else {}
+    facts["source"] |= {"init_from": origin.card.sha256} if origin else {}
     path = run / "config.toml"
     if resume and path.exists():
         _same_but_longer(path, facts)
     with replacing(path) as fresh:
         fresh.write_text(tomli_w.dumps(facts))
-    training = train_generator(images, config, run, fabric=fabric, resume=resume, minutes=minutes)
+    training = train_generator(
+        images,
+        config,
+        run,
+        fabric=fabric,
+        judge=judge,
+        unlabelled=unlabelled,
+        origin=origin,
+        resume=resume,
+        minutes=minutes,
+    )
+    seen = SeenImages.of(images)
+    if unlabelled is not None:
+        seen |= SeenImages.of(unlabelled)
+    if origin is not None:
+        seen |= origin.card.training_images
+        source = source.after(origin.card)
     card = GeneratorCard(
         class_names=images.class_names,
-        size={
-            name: getattr(training.ema, name)
-            for name in ("num_classes", "image_size", "channels", "latent_dim", "width")
-        },
+        size=training.ema.size,
         data=source.data,
         licence=source.licence,
-        config=asdict(config) | {"steps_done": training.steps_done},
+        config=asdict(config)
+        | {"steps_done": training.steps_done, "steps_of_best": training.watch.best_step},
+        architecture=config.architecture,
     )
-    save_generator(run / "generator.safetensors", training.ema, images, card)
+    save_generator(run / "generator.safetensors", training.ema, seen, card)
     return training
 
 
@@ -77,11 +110,16 @@ def subset_run(run: Path, real: LabeledImages, seed: int) -> Path:
 
 
 def own_synthesizer(
-    config: GANConfig, run: Path, name: str, fabric: Fabric
+    config: GANConfig,
+    run: Path,
+    name: str,
+    fabric: Fabric,
+    judge_of: Callable[[LabeledImages], Judge | None] | None = None,
 ) -> Callable[[LabeledImages, list[int], int], LabeledImages]:
     """A function that trains a generator on the images it is given, and synthesises from it.
 
-    Each subset has its own run folder below `run`, see `subset_run`.
+    Each subset has its own run folder below `run`, see `subset_run`, and its own judge: one who knows the
+    subset's images and held-out ones, and none of the labels that the experiment hides.
     """
 
     def synthesize(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
@@ -89,7 +127,8 @@ def own_synthesizer(
         source = Source(
             f"{name}: {len(real)} labelled training images, subset seed {seed}", "as the data set"
         )
-        training = train_run(real, source, replace(config, seed=seed), folder, fabric=fabric)
+        judge = judge_of(real) if judge_of else None
+        training = train_run(real, source, replace(config, seed=seed), folder, fabric=fabric, judge=judge)
         if training.steps_done < config.steps:  # SIGINT or SIGTERM: a half-trained generator must not go on
             raise KeyboardInterrupt
         return collect(Synthesizer(folder, str(fabric.device)), wanted, seed)

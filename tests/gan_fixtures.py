@@ -8,7 +8,7 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from synthaug.augment.images import LabeledImages
-from synthaug.generators.presets import GANConfig
+from synthaug.generators.config import GANConfig
 from synthaug.generators.runs import Source
 
 SOURCE = Source("tiny train split", "CC0")

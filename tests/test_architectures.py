@@ -1,4 +1,4 @@
-"""Both networks at every size, and what each objective asks of the discriminator."""
+"""The residual pair at every size, with and without spectral norm."""
 
 from itertools import product
 
@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch.nn.utils.parametrize import is_parametrized
 
+from synthaug.generators.architectures.family import UNKNOWN, halvings
 from synthaug.generators.architectures.resnet import (
-    ConditionalGenerator,
     ProjectionDiscriminator,
+    ResidualGenerator,
     channels_at,
-    resolutions,
 )
-from synthaug.generators.objectives import OBJECTIVES
 
 SIZES, CHANNELS = (28, 32, 64, 128), (1, 3)
 
@@ -23,19 +22,17 @@ def seeded(seed=0):
 
 def tiny_generator(size=28, channels=1, classes=2):
     torch.manual_seed(0)
-    return ConditionalGenerator(
-        num_classes=classes, image_size=size, channels=channels, latent_dim=8, width=4
-    )
+    return ResidualGenerator(num_classes=classes, image_size=size, channels=channels, latent_dim=8, width=4)
 
 
-def tiny_discriminator(size=28, channels=1, objective="hinge", classes=2):
+def tiny_discriminator(size=28, channels=1, spectral=True, classes=2):
     torch.manual_seed(0)
     return ProjectionDiscriminator(
         num_classes=classes,
         image_size=size,
         channels=channels,
         width=4,
-        spectral=OBJECTIVES[objective].spectral_norm,
+        spectral=spectral,
     )
 
 
@@ -50,11 +47,9 @@ def test_a_generator_makes_images_of_its_size_and_channels_from_minus_one_to_one
     assert images.std() > 0
 
 
-@pytest.mark.parametrize(
-    ("size", "channels", "objective"), list(product(SIZES, CHANNELS, ("wgan-gp", "hinge")))
-)
-def test_a_discriminator_gives_one_logit_per_image_and_learns_through_every_layer(size, channels, objective):
-    discriminator = tiny_discriminator(size, channels, objective)
+@pytest.mark.parametrize(("size", "channels", "spectral"), list(product(SIZES, CHANNELS, (False, True))))
+def test_a_discriminator_gives_one_logit_per_image_and_learns_through_every_layer(size, channels, spectral):
+    discriminator = tiny_discriminator(size, channels, spectral)
     images = torch.randn(3, channels, size, size, generator=seeded())
     logits = discriminator(images, torch.tensor([0, 1, 1]))
     assert logits.shape == (3,)
@@ -87,8 +82,8 @@ def test_the_label_changes_the_logit():
 
 
 @pytest.mark.parametrize(("size", "channels"), list(product(SIZES, CHANNELS)))
-def test_under_hinge_the_layers_below_the_output_have_spectral_norm_one(size, channels):
-    discriminator = tiny_discriminator(size, channels, "hinge")
+def test_under_spectral_norm_the_layers_below_the_output_have_spectral_norm_one(size, channels):
+    discriminator = tiny_discriminator(size, channels)
     with torch.no_grad():
         for parameter in discriminator.parameters():
             parameter.mul_(7)
@@ -102,8 +97,17 @@ def test_under_hinge_the_layers_below_the_output_have_spectral_norm_one(size, ch
     assert not {"score", "embed"} & held.keys()
 
 
-def test_the_critic_of_wgan_gp_carries_no_normalisation():
-    critic = tiny_discriminator(32, 1, "wgan-gp")
+def test_an_image_of_unknown_class_is_judged_without_any_class():
+    discriminator = tiny_discriminator(spectral=False)
+    image, unknown = torch.randn(1, 1, 28, 28, generator=seeded()), torch.tensor([UNKNOWN])
+    before = discriminator(image, unknown)
+    with torch.no_grad():
+        discriminator.embed.weight.mul_(100)
+    assert torch.equal(discriminator(image, unknown), before)
+
+
+def test_the_critic_carries_no_normalisation_of_its_own():
+    critic = tiny_discriminator(32, 1, spectral=False)
     assert not any(is_parametrized(module) for module in critic.modules())
     assert not any("Norm" in type(module).__name__ for module in critic.modules())
     images = torch.randn(4, 1, 32, 32, generator=seeded())
@@ -117,7 +121,7 @@ def test_the_critic_of_wgan_gp_carries_no_normalisation():
     [(28, [7, 14, 28]), (32, [4, 8, 16, 32]), (64, [4, 8, 16, 32, 64]), (128, [4, 8, 16, 32, 64, 128])],
 )
 def test_feature_maps_start_at_the_smallest_side_and_double(size, sides):
-    assert resolutions(size) == sides
+    assert halvings(size) == sides
 
 
 @pytest.mark.parametrize(

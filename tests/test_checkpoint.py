@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from synthaug.augment.errors import DataError, GateError
 from synthaug.augment.fingerprint import canonical_fingerprints, refuse_leak
-from synthaug.generators.architectures.resnet import ConditionalGenerator
+from synthaug.generators.architectures.resnet import ResidualGenerator
 from synthaug.generators.checkpoint import FORMAT, GeneratorCard, load_generator, save_generator
 from synthaug.generators.value_range import to_uint8
 
@@ -23,7 +23,7 @@ CARD = GeneratorCard(("normal", "abnormal"), SIZE, "tiny train split, 7 images",
 def a_generator():
     """Random weights, batch statistics of a few batches, contrast from black to white."""
     torch.manual_seed(0)
-    generator = ConditionalGenerator(**SIZE)
+    generator = ResidualGenerator(**SIZE)
     with torch.no_grad():
         generator.to_image.weight.mul_(8)
         for _ in range(20):
@@ -103,7 +103,7 @@ def test_the_file_itself_names_format_classes_data_and_licence(path):
         metadata = file.metadata()
     assert metadata["format"] == FORMAT
     facts = json.loads(metadata["card"])
-    assert facts.keys() == {"class_names", "size", "data", "licence", "config"}
+    assert facts.keys() == {"class_names", "size", "data", "licence", "config", "architecture"}
     assert facts["class_names"] == ["normal", "abnormal"]
 
 

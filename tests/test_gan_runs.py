@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.phantom import phantom
 from synthaug.generators.checkpoint import load_generator
-from synthaug.generators.presets import GANConfig
+from synthaug.generators.config import GANConfig
 from synthaug.generators.runs import Source, own_synthesizer, train_run
 from synthaug.generators.sampling import Synthesizer, collect
 
@@ -38,7 +38,15 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
     assert facts["precision"] == "32-true"
     lines = log_of(run)
     assert [line["step"] for line in lines] == [2, 4]
-    assert lines[0].keys() == {"step", "discriminator", "penalty", "generator", "images_per_second"}
+    assert lines[0].keys() == {
+        "step",
+        "discriminator",
+        "penalty",
+        "generator",
+        "real logit",
+        "fake logit",
+        "images_per_second",
+    }
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["0000002.png", "0000004.png"]
     with Image.open(run / "samples" / "0000004.png") as grid:
         assert grid.size == (8 * 34 - 2, 2 * 34 - 2)
@@ -132,7 +140,7 @@ import sys
 from pathlib import Path
 from lightning_fabric import Fabric
 from synthaug.augment.phantom import phantom
-from synthaug.generators.presets import GANConfig
+from synthaug.generators.config import GANConfig
 from synthaug.generators.runs import Source, train_run
 config = GANConfig(steps=10**6, batch_size=8, latent_dim=8, width=4, interval=20)
 fabric = Fabric(accelerator="cpu", devices=1)

@@ -6,9 +6,15 @@ import torch
 from synthaug.augment.errors import UsageError
 from synthaug.generators.objectives import (
     OBJECTIVES,
+    bce_discriminator,
+    bce_generator,
     gradient_penalty,
     hinge_discriminator,
+    least_squares_discriminator,
+    least_squares_generator,
+    lecam_penalty,
     objective,
+    r1_penalty,
     wasserstein_discriminator,
     wasserstein_generator,
 )
@@ -82,12 +88,50 @@ def test_the_same_random_numbers_give_the_same_penalty():
     assert penalty_of(critic, real, fake, 3) != penalty_of(critic, real, fake, 4)
 
 
-def test_wgan_gp_is_five_critic_steps_with_a_penalty_and_hinge_one_under_spectral_norm():
-    wgan, hinge = objective("wgan-gp"), objective("hinge")
-    assert (wgan.discriminator_steps, wgan.penalty, wgan.spectral_norm) == (5, gradient_penalty, False)
-    assert (hinge.discriminator_steps, hinge.penalty, hinge.spectral_norm) == (1, None, True)
+def test_only_wgan_gp_has_a_penalty_of_its_own_and_only_wgan_clips():
+    assert [name for name, o in OBJECTIVES.items() if o.penalty] == ["wgan-gp"]
+    assert {name: o.clip for name, o in OBJECTIVES.items() if o.clip} == {"wgan": 0.01}
+
+
+def test_cross_entropy_is_that_of_a_probability_that_the_image_is_real():
+    p_real, p_fake = torch.sigmoid(REAL), torch.sigmoid(FAKE)
+    by_hand = -(p_real.log().mean() + (1 - p_fake).log().mean())
+    assert bce_discriminator(REAL, FAKE).item() == pytest.approx(by_hand.item(), rel=1e-6)
+    assert bce_generator(FAKE).item() == pytest.approx(-p_fake.log().mean().item(), rel=1e-6)
+
+
+def test_cross_entropy_of_huge_logits_is_finite():
+    huge = torch.tensor([1e4, -1e4])
+    assert bce_discriminator(huge, huge).item() == pytest.approx(1e4)
+    assert bce_generator(-huge).item() == pytest.approx(5e3)
+
+
+def test_least_squares_wants_ones_for_real_and_zeros_for_fake_images():
+    # real: ([2, .5, -1] - 1)² = [1, .25, 4]; fake: [9, 0, 2.25]; the generator: [16, 1, .25]
+    assert least_squares_discriminator(REAL, FAKE).item() == pytest.approx((5.25 / 3 + 11.25 / 3) / 2)
+    assert least_squares_generator(FAKE).item() == pytest.approx(17.25 / 3 / 2)
+
+
+def test_r1_is_half_the_squared_slope_at_the_real_images():
+    weight = torch.tensor([3.0, 4.0]).view(1, 1, 2)  # norm 5
+    images = torch.randn(6, 1, 1, 2)
+    assert r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), images).item() == pytest.approx(12.5)
+    slope = r1_penalty(lambda x: x.square().sum(dim=(1, 2, 3)) / 2, images)  # the slope at x is x
+    assert slope.item() == pytest.approx(0.5 * images.square().sum(dim=(1, 2, 3)).mean().item(), rel=1e-5)
+
+
+def test_r1_back_propagates_to_the_critic():
+    weight = torch.tensor([3.0, 4.0]).view(1, 1, 2).requires_grad_(True)
+    r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.zeros(6, 1, 1, 2)).backward()
+    torch.testing.assert_close(weight.grad.flatten(), torch.tensor([3.0, 4.0]))  # d/dw |w|² / 2 = w
+
+
+def test_lecam_pulls_logits_to_the_other_sides_average():
+    means = torch.tensor(0.5), torch.tensor(-0.5)
+    # real: ([2, .5, -1] + .5)² = [6.25, 1, .25]; fake: ([-3, 0, 1.5] - .5)² = [12.25, .25, 1]
+    assert lecam_penalty(REAL, FAKE, *means).item() == pytest.approx(7.5 / 3 + 13.5 / 3)
 
 
 def test_an_unknown_objective_is_refused_with_the_names_there_are():
-    with pytest.raises(UsageError, match=f"no objective 'lsgan'.*{', '.join(OBJECTIVES)}"):
-        objective("lsgan")
+    with pytest.raises(UsageError, match=f"no objective 'best'.*{', '.join(OBJECTIVES)}"):
+        objective("best")

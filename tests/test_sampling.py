@@ -6,7 +6,7 @@ import torch
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import concatenate
-from synthaug.generators.architectures.resnet import ConditionalGenerator
+from synthaug.generators.architectures.resnet import ResidualGenerator
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
 from synthaug.generators.sampling import (
     BLOCK,
@@ -27,7 +27,7 @@ def folder(tmp_path_factory, tiny):
     folder = tmp_path_factory.mktemp("run")
     size = {"num_classes": 3, "image_size": 28, "channels": 1, "latent_dim": 8, "width": 4}
     torch.manual_seed(0)
-    generator = ConditionalGenerator(**size)
+    generator = ResidualGenerator(**size)
     with torch.no_grad():
         generator.to_image.weight.mul_(8)
     card = GeneratorCard(NAMES, size, "noise", "CC0", {})

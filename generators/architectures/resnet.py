@@ -4,7 +4,7 @@ Generator blocks after Miyato et al. 2018 (SNGAN), conditioned by class *and* la
 (Chen et al. 2019, self-modulation). Nearest-neighbour upsampling followed by a convolution, since
 transposed convolutions leave checkerboards (Odena et al. 2016). The discriminator takes the label by
 projection (Miyato & Koyama 2018) and carries no normalisation of its own, so that the same network serves
-WGAN-GP as it is and hinge under spectral normalisation. Size and channels are arguments.
+WGAN-GP as it is and hinge under spectral normalisation.
 """
 
 from itertools import pairwise
@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from synthaug.generators.architectures.family import (
+    UNKNOWN,
+    Architecture,
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    halvings,
+)
+
 
 def channels_at(resolution: int, width: int) -> int:
     """Feature maps at a resolution: `width` at 64 px, doubling as the side halves, at most 4 × `width`."""
     return int(min(4 * width, width * max(1.0, 64 / resolution)))
-
-
-def resolutions(image_size: int) -> list[int]:
-    """Sides from the smallest feature map to the image: 64 -> [4, 8, 16, 32, 64]; 28 -> [7, 14, 28]."""
-    sides = [image_size]
-    while sides[0] % 2 == 0 and sides[0] >= 8:
-        sides.insert(0, sides[0] // 2)
-    return sides
 
 
 class ConditionalBatchNorm2d(nn.Module):
@@ -64,24 +64,20 @@ class GeneratorBlock(nn.Module):
         return residual
 
 
-class ConditionalGenerator(nn.Module):
-    """(latents (N, Z), labels (N,)) -> images (N, C, H, W) in [-1, 1].
-
-    Args:
-        num_classes: how many labels there are.
-        image_size: side in pixels; a multiple of 4, such as 28, 32, 64 or 128.
-        channels: 1 (grey) or 3 (RGB).
-        latent_dim: Z, standard normal.
-        width: feature maps at 64 px; parameters and time grow with its square.
-    """
+class ResidualGenerator(ConditionalGenerator):
+    """`width` is the number of feature maps at 64 px."""
 
     def __init__(
         self, *, num_classes: int, image_size: int, channels: int, latent_dim: int = 128, width: int = 32
     ):
-        super().__init__()
-        self.num_classes, self.image_size, self.channels = num_classes, image_size, channels
-        self.latent_dim, self.width = latent_dim, width
-        sides = resolutions(image_size)
+        super().__init__(
+            num_classes=num_classes,
+            image_size=image_size,
+            channels=channels,
+            latent_dim=latent_dim,
+            width=width,
+        )
+        sides = halvings(image_size)
         maps = [channels_at(side, width) for side in sides]
         condition_dim = latent_dim + 32
         self.embed = nn.Embedding(num_classes, 32)
@@ -119,15 +115,27 @@ class DiscriminatorBlock(nn.Module):
         return residual
 
 
-class ProjectionDiscriminator(nn.Module):
-    """(images (N, C, H, W) in [-1, 1], labels (N,)) -> logits (N,); any real number (a critic's score).
+class ProjectionDiscriminator(ConditionalDiscriminator):
+    """`width` is the number of feature maps at 64 px."""
 
-    Args:
-        spectral: constrain every layer below the output to spectral norm 1, as hinge wants it (Miyato 2018).
-    """
-
-    def __init__(self, *, num_classes: int, image_size: int, channels: int, width: int = 32, spectral: bool):
-        super().__init__()
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        image_size: int,
+        channels: int,
+        width: int = 32,
+        norm: str = "none",
+        spectral: bool,
+    ):
+        super().__init__(
+            num_classes=num_classes,
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            norm=norm,
+            spectral=spectral,
+        )
         sides = [image_size]
         while sides[-1] > 4:
             sides.append((sides[-1] + 1) // 2)
@@ -151,5 +159,15 @@ class ProjectionDiscriminator(nn.Module):
         for block in self.blocks:
             h = block(h)
         phi = F.leaky_relu(self.features(F.leaky_relu(h, 0.2).flatten(1)), 0.2)  # (N, features)
-        logits: Tensor = self.score(phi).squeeze(1) + (self.embed(labels) * phi).sum(dim=1)
+        of_class = self.embed(labels.clamp(min=0)) * (labels != UNKNOWN).unsqueeze(1)  # (N, features)
+        logits: Tensor = self.score(phi).squeeze(1) + (of_class * phi).sum(dim=1)
         return logits
+
+
+ARCHITECTURE = Architecture(
+    generator=ResidualGenerator,
+    discriminator=ProjectionDiscriminator,
+    paper="Miyato et al. 2018; Miyato & Koyama 2018",
+    label="class and latent scale and shift every norm; projection in the discriminator",
+    norms=("none",),
+)

@@ -1,0 +1,81 @@
+"""A quick look at a generator in training: is it near the held-out images, and does it still vary?"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaug.augment.images import Indices, LabeledImages, Splits
+from synthaug.evaluation.features import Extractor, Features
+from synthaug.evaluation.metrics import Pair, kid
+from synthaug.evaluation.protocol import SMALLEST, by_content
+
+MOST = 512  # images; a look must cost seconds, and KID is unbiased at any number
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What one look found.
+
+    Attributes:
+        kid: kernel distance of the samples to the held-out images, lower is better, about 0 for real ones.
+        recall: share of the held-out images within reach of a sample (Kynkäänniemi et al. 2019), 0 to 1.
+        diversity: mean distance of two samples of a class, as a share of that of two held-out images of it,
+            in the class where that is least.
+    """
+
+    kid: float
+    recall: float
+    diversity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Compares samples with at most 512 held-out images, of which they must have the labels.
+
+    Args:
+        val: held-out real images, at least ten.
+        extractor: the features to compare in.
+    """
+
+    val: LabeledImages
+    extractor: Extractor
+    held_out: Features = field(init=False)
+    spreads: dict[int, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "val", by_content(self.val, MOST))
+        object.__setattr__(self, "held_out", self.extractor.of_batch(self.val))
+        object.__setattr__(self, "spreads", self._spreads(self.held_out))
+
+    @property
+    def labels(self) -> Indices:
+        """(N,) the classes to sample: those of the held-out images."""
+        return self.val.labels
+
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Vitals:
+        """Look at samples (N, C, H, W) of `labels`."""
+        found = self.extractor.of_batch(LabeledImages(pixels, self.labels, self.val.class_names))
+        pair = Pair(self.held_out, found)
+        now = self._spreads(found)
+        return Vitals(
+            kid=kid(pair),
+            recall=pair.overlap.recall,
+            diversity=min((now[label] / real for label, real in self.spreads.items() if real), default=1.0),
+        )
+
+    def _spreads(self, features: Features) -> dict[int, float]:
+        """Mean distance of two images, of each class with enough of them."""
+        rows_of = {label: np.flatnonzero(self.labels == label) for label in np.unique(self.labels).tolist()}
+        return {
+            label: float(
+                np.linalg.norm(features.vectors[rows] - features.vectors[np.roll(rows, 1)], axis=1).mean()
+            )
+            for label, rows in rows_of.items()
+            if len(rows) >= SMALLEST
+        }
+
+
+def judge_of(real: Splits, extractor: Extractor) -> Judge | None:
+    """A judge who holds samples against the validation split; none where that has fewer than ten images."""
+    return Judge(real.val, extractor) if len(real.val) >= SMALLEST else None

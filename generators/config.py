@@ -1,0 +1,76 @@
+"""Everything that a training depends on, in one flat record."""
+
+from dataclasses import dataclass, fields
+
+from synthaug.augment.errors import UsageError
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """A recipe: two networks, what they want, how they learn, what helps them where images are few.
+
+    Attributes:
+        architecture: a name in `architectures.ARCHITECTURES`.
+        objective: a name in `objectives.OBJECTIVES`.
+        steps: updates of the generator.
+        batch_size: images per update of either network.
+        latent_dim: numbers in a latent.
+        width: the unit of the architecture's feature maps; time and file size grow with its square.
+        optimizer: adam or rmsprop.
+        generator_lr, discriminator_lr: step sizes.
+        beta1, beta2: Adam's moments; RMSprop takes beta2.
+        discriminator_steps: updates of the discriminator per update of the generator.
+        spectral_norm: constrain the discriminator's layers to spectral norm 1 (Miyato et al. 2018), also
+            where the architecture would not.
+        r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018).
+        r1_every: steps between two such penalties, each as much stronger (lazy: Karras et al. 2020).
+        ema_halflife: images after which a weight's share in the averaged generator, the one that is kept, has
+            halved (Yazıcı et al. 2019); 0 keeps the last weights.
+        balanced: every batch holds every class equally often, whatever the data; else as the data have them.
+        diffaugment: steps of `diffaugment.AUGMENTATIONS` (Zhao et al. 2020).
+        lecam: weight of the LeCam regularisation of the logits (Tseng et al. 2021).
+        interval: steps between a checkpoint, a log line, a sample grid and a look at the health.
+        seed: every random number of step t comes from (seed, t); below 2³².
+
+    Numbers that may be 0 are off then.
+
+    Raises:
+        UsageError: a number out of its range.
+    """
+
+    architecture: str = "resnet"
+    objective: str = "hinge"
+    steps: int = 10_000
+    batch_size: int = 32
+    latent_dim: int = 128
+    width: int = 24
+    optimizer: str = "adam"
+    generator_lr: float = 5e-5
+    discriminator_lr: float = 4e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+    discriminator_steps: int = 1
+    spectral_norm: bool = False
+    r1: float = 0.0
+    r1_every: int = 16
+    ema_halflife: float = 10_000.0
+    balanced: bool = True
+    diffaugment: tuple[str, ...] = ()
+    lecam: float = 0.0
+    interval: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "seed" or isinstance(value, str | bool | tuple):
+                continue
+            least = "0 or more" if field.default == 0 or field.name == "ema_halflife" else "more than 0"
+            if not (value >= 0 if least == "0 or more" else value > 0):
+                raise UsageError(f"{field.name} {value}: expected {least}")
+        if max(self.beta1, self.beta2) >= 1:
+            raise UsageError(f"beta1 {self.beta1}, beta2 {self.beta2}: expected below 1")
+        if self.optimizer not in ("adam", "rmsprop"):
+            raise UsageError(f"optimizer {self.optimizer!r}: expected adam or rmsprop")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed {self.seed}: expected 0 to {2**32 - 1}")

@@ -1,0 +1,148 @@
+"""The training loop: steps, a look at the health, checkpoints, and what happens when it goes wrong."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from lightning_fabric import Fabric
+
+from synthaug.augment.errors import GateError
+from synthaug.augment.images import LabeledImages
+from synthaug.augment.progress import progress_bar
+from synthaug.generators.checkpoint import load_averaged, load_training, save_training
+from synthaug.generators.config import GANConfig
+from synthaug.generators.players import average_into
+from synthaug.generators.runlog import RunLog
+from synthaug.generators.training import GANTraining
+from synthaug.generators.transfer import Origin
+from synthaug.generators.watch import Judge
+
+log = logging.getLogger("synthaug")
+
+
+def train_generator(
+    images: LabeledImages,
+    config: GANConfig,
+    run: Path,
+    *,
+    fabric: Fabric,
+    judge: Judge | None = None,
+    unlabelled: LabeledImages | None = None,
+    origin: Origin | None = None,
+    resume: bool = False,
+    minutes: float | None = None,
+    grid_columns: int = 8,
+) -> GANTraining:
+    """Train until `config.steps` updates (or `minutes`) are done, or SIGINT/SIGTERM asks to stop.
+
+    Writes into `run`: log.jsonl, TensorBoard events, samples/*.png, checkpoints/last.safetensors (everything
+    that `resume` needs) and, with a judge, checkpoints/best.safetensors, the one with the lowest KID, whose
+    averaged generator is in the training that is returned. Stopped early, `steps_done` is below
+    `config.steps`.
+
+    A training that diverges or collapses is put back to its last good checkpoint once and goes on with other
+    random numbers; the second time it ends.
+
+    Args:
+        images: labelled training images of any imbalance.
+        judge: looks at samples every `config.interval` steps; None watches the losses only.
+        unlabelled: see `GANTraining`.
+        origin: weights to start from instead of random ones.
+        resume: go on from the checkpoint in `run`, to the weights of a training that was never interrupted.
+        grid_columns: images of each class in a sample grid.
+
+    Raises:
+        DataError: a class without images, sides not divisible by 4, or `resume` without a whole checkpoint.
+        UsageError: a recipe that cannot work.
+        GateError: divergence or collapse for the second time.
+    """
+    training = GANTraining(images, config, fabric, unlabelled)
+    last, best = (run / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
+    if resume:
+        load_training(last, training)
+    else:
+        if origin is not None:
+            origin.give_to(training)
+        best.unlink(missing_ok=True)
+        save_training(last, training)
+    book = RunLog(run, first_step=training.steps_done)
+    deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    bar = progress_bar("generator", config.steps, done=training.steps_done, per_step=config.batch_size)
+    with bar as advance, _stop_requested() as stop, book:
+        started, first = time.monotonic(), training.steps_done
+        while training.steps_done < config.steps and not stop and time.monotonic() < deadline:
+            numbers = training.step()
+            advance(1)
+            wrong = training.watch.divergence(numbers)
+            due = training.steps_done % config.interval == 0 or training.steps_done == config.steps
+            if due and not wrong:
+                speed = (training.steps_done - first) * config.batch_size / (time.monotonic() - started)
+                wrong = _look(training, judge, numbers | {"images_per_second": speed}, book, best)
+                book.grid(training.steps_done, training.sample_grid(grid_columns), grid_columns)
+            if wrong:
+                lost = training.steps_done
+                _put_back(training, wrong, best if best.exists() else last, book)
+                advance(training.steps_done - lost)
+            if wrong or due:
+                save_training(last, training)
+        save_training(last, training)
+    if best.exists():
+        load_averaged(best, training)
+    return training
+
+
+def _look(
+    training: GANTraining, judge: Judge | None, numbers: dict[str, float], book: RunLog, best: Path
+) -> str:
+    """Log the numbers, judge the samples, keep the best; what is wrong, or nothing."""
+    if judge is None:
+        book.scalars(training.steps_done, numbers)
+        return ""
+    vitals = judge(training.samples(judge.labels))
+    found = {"kid": vitals.kid, "recall": vitals.recall, "diversity": vitals.diversity}
+    book.scalars(training.steps_done, numbers | found)
+    wrong = training.watch.collapse(vitals)
+    if not wrong and training.watch.remember(training.steps_done, vitals):
+        save_training(best, training)
+    return wrong
+
+
+def _put_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> None:
+    """Restore the last good checkpoint, its averaged generator in both places."""
+    lost, rollbacks = training.steps_done, training.watch.rollbacks
+    if rollbacks:
+        book.event(lost, f"{wrong}; for the second time: stopped")
+        raise GateError(
+            f"step {lost:,}: {wrong}, for the second time: expected a training that stays alive; its best "
+            f"checkpoint is {good}; try smaller --generator-lr and --discriminator-lr, or another --preset"
+        )
+    load_training(good, training)
+    training.watch.rollbacks = rollbacks + 1
+    average_into(training.generator.module, training.ema, 0.0)
+    said = f"{wrong}; put back to step {training.steps_done:,}"
+    book.event(lost, said)
+    log.warning("step %s: %s", f"{lost:,}", said)
+
+
+@contextmanager
+def _stop_requested() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM (the main thread gets them) instead of dying in the middle of a step."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

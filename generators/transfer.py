@@ -1,0 +1,160 @@
+"""Starting from another generator's weights: classes are matched by name, new ones begin at the mean."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from synthaug.augment.errors import UsageError
+from synthaug.augment.images import LabeledImages
+from synthaug.generators.architectures import architecture
+from synthaug.generators.architectures.family import ConditionalDiscriminator, ConditionalGenerator
+from synthaug.generators.checkpoint import GeneratorCard, load_generator
+from synthaug.generators.config import GANConfig
+
+if TYPE_CHECKING:
+    from synthaug.generators.training import GANTraining
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A finished generator to go on from (Wang et al. 2018, "Transferring GANs").
+
+    Attributes:
+        name: what it is called in messages.
+        card: of the generator file.
+        generator: its weights.
+        discriminator: of the same run's last checkpoint; empty where only the generator file is at hand.
+    """
+
+    name: str
+    card: GeneratorCard
+    generator: dict[str, Tensor]
+    discriminator: dict[str, Tensor]
+
+    @classmethod
+    def read(cls, path: Path) -> "Origin":
+        """A generator file; the discriminator too, where it lies in the folder of its run.
+
+        Raises:
+            DataError: the file is missing, truncated, or something else than a generator.
+        """
+        generator, card = load_generator(path)
+        beside = path.parent / "checkpoints" / "last.safetensors"
+        discriminator = {}
+        if beside.is_file():
+            with safe_open(beside, framework="pt") as file:
+                names = [n for n in file.keys() if n.startswith("discriminator.")]  # noqa: SIM118
+                discriminator = {n.removeprefix("discriminator."): file.get_tensor(n) for n in names}
+        return cls(str(path), card, generator.state_dict(), discriminator)
+
+    def recipe(self, config: GANConfig) -> GANConfig:
+        """The configuration with the network that the weights fit."""
+        return replace(
+            config,
+            architecture=self.card.architecture,
+            width=self.card.size["width"],
+            latent_dim=self.card.size["latent_dim"],
+        )
+
+    def refuse_misfit(self, images: LabeledImages, config: GANConfig) -> None:
+        """Raise `UsageError` for images of another size or number of channels, or another network."""
+        channels, side, _ = images.image_shape
+        size = {"image_size": side, "channels": channels}
+        mine = size | {"width": config.width, "latent_dim": config.latent_dim}
+        differ = [
+            f"{name} {self.card.size[name]} there, {mine[name]} here"
+            for name in mine
+            if mine[name] != self.card.size[name]
+        ]
+        if self.card.architecture != config.architecture:
+            differ.insert(0, f"architecture {self.card.architecture} there, {config.architecture} here")
+        if differ:
+            raise UsageError(f"--init-from {self.name}: {'; '.join(differ)}: expected the same")
+
+    def give_to(self, training: "GANTraining") -> None:
+        """Put the weights into a training's networks.
+
+        Raises:
+            UsageError: see `refuse_misfit`.
+        """
+        self.refuse_misfit(training.images, training.config)
+        ours = {name.lower(): label for label, name in enumerate(training.images.class_names)}
+        pairs = [
+            (theirs, ours[name.lower()])
+            for theirs, name in enumerate(self.card.class_names)
+            if name.lower() in ours
+        ]
+        for network in (training.generator.module, training.ema):
+            _take_over(network, self.generator, _class_axes(training, "generator"), pairs)
+        if self.discriminator:
+            network = training.discriminator.module
+            axes = _class_axes(training, "discriminator")
+            if _fits(network.state_dict(), self.discriminator, axes):
+                _take_over(network, self.discriminator, axes, pairs)
+
+
+def _class_axes(training: "GANTraining", which: str) -> dict[str, int]:
+    """Tensor name -> the axis that grows when a class is added; its last K entries are the classes."""
+    network = getattr(training, which).module
+    family = architecture(training.config.architecture)
+    size = {name: getattr(network, name) for name in ("image_size", "channels", "width")}
+    if which == "generator":
+        size["latent_dim"] = network.latent_dim
+    else:
+        size |= {"norm": network.norm, "spectral": network.spectral}
+    with torch.random.fork_rng(devices=[]):
+        shapes = [
+            {
+                name: tensor.shape
+                for name, tensor in getattr(family, which)(num_classes=k, **size).state_dict().items()
+            }
+            for k in (2, 3)
+        ]
+    return {
+        name: axis
+        for name, shape in shapes[0].items()
+        for axis in range(len(shape))
+        if shape[axis] != shapes[1][name][axis] and not _is_power_iteration(name)
+    }
+
+
+def _fits(ours: dict[str, Tensor], theirs: dict[str, Tensor], axes: dict[str, int]) -> bool:
+    """Whether the tensors are of one network but for its number of classes."""
+    return ours.keys() == theirs.keys() and all(
+        tensor.shape == theirs[name].shape or name in axes or _is_power_iteration(name)
+        for name, tensor in ours.items()
+    )
+
+
+def _is_power_iteration(name: str) -> bool:
+    """The vectors of spectral norm, which find themselves anew within a few steps."""
+    return name.endswith(("0._u", "0._v"))
+
+
+@torch.no_grad()
+def _take_over(
+    network: ConditionalGenerator | ConditionalDiscriminator,
+    theirs: dict[str, Tensor],
+    axes: dict[str, int],
+    pairs: list[tuple[int, int]],
+) -> None:
+    """Copy tensors; along a class axis, entry by entry as `pairs` of (their label, our label) say."""
+    for name, ours in network.state_dict().items():
+        source = theirs[name].to(ours.device)
+        axis = axes.get(name)
+        if axis is None:
+            if ours.shape == source.shape:
+                ours.copy_(source)
+            continue
+        # everything before the classes (a latent, colours) is as many on both sides
+        mine, other = ours.movedim(axis, 0), source.movedim(axis, 0)
+        before = len(mine) - network.num_classes
+        classes_there = other[before:]
+        mine[:before] = other[:before]
+        mine[before:] = classes_there.mean(dim=0)
+        for their_label, our_label in pairs:
+            mine[before + our_label] = classes_there[their_label]

@@ -1,0 +1,102 @@
+"""A training's own watch: is it still alive, is it getting worse, which checkpoint was the best?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+EXPLODED = 1e6  # mean absolute logit; a Wasserstein critic's stand at some hundreds
+FELL_AWAY = 0.5  # of the best recall or diversity so far
+WORTH_LOSING = 0.1  # recall or diversity that a training must once have had to be said to have lost it
+
+
+class Vitals(Protocol):
+    """What a look at the samples finds; see `synthaug.evaluation.vitals`."""
+
+    @property
+    def kid(self) -> float:
+        """Kernel distance to held-out real images, lower is better."""
+
+    @property
+    def recall(self) -> float:
+        """Share of the real images that the samples reach, 0 to 1."""
+
+    @property
+    def diversity(self) -> float:
+        """Spread within the least diverse class, as a share of the real images' spread."""
+
+
+class Judge(Protocol):
+    """Looks at samples: made in `labels`, given as (N, C, H, W) uint8."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(N,) the classes to sample."""
+
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Vitals:
+        """What they are worth."""
+
+
+@dataclass
+class Watch:
+    """What it has seen so far, all numbers, so that a checkpoint can hold it.
+
+    Attributes:
+        best_kid, best_step: of the look with the lowest KID.
+        best_recall, best_diversity: highest seen, not of one look.
+        rollbacks: how often the training was put back.
+    """
+
+    best_kid: float = math.inf
+    best_step: int = 0
+    best_recall: float = 0.0
+    best_diversity: float = 0.0
+    rollbacks: int = 0
+
+    def as_numbers(self) -> list[float]:
+        """For a checkpoint, in the order of the fields."""
+        return [float(value) for value in astuple(self)]
+
+    @classmethod
+    def of_numbers(cls, numbers: list[float]) -> "Watch":
+        """What `as_numbers` gave."""
+        kid, step, recall, diversity, rollbacks = numbers
+        return cls(kid, int(step), recall, diversity, int(rollbacks))
+
+    def divergence(self, numbers: Mapping[str, float]) -> str:
+        """Why a training with these losses and logits is beyond help; empty where it is not."""
+        for name, value in numbers.items():
+            if not math.isfinite(value):
+                return f"divergence: {name} is {value}"
+        for name in ("real logit", "fake logit"):
+            if abs(numbers.get(name, 0.0)) > EXPLODED:
+                return f"divergence: {name} {numbers[name]:.3g}, expected within ±{EXPLODED:.0e}"
+        return ""
+
+    def collapse(self, vitals: Vitals) -> str:
+        """What fell away since earlier looks, while the images became worse; empty where nothing did."""
+        if not math.isfinite(vitals.kid):
+            return f"divergence: KID of the samples is {vitals.kid}"
+        if vitals.kid <= 2 * self.best_kid:
+            return ""  # the distribution is as near as ever: what varies less had been noise
+        for name, now, best in (
+            ("recall", vitals.recall, self.best_recall),
+            ("diversity", vitals.diversity, self.best_diversity),
+        ):
+            if best >= WORTH_LOSING and now < FELL_AWAY * best:
+                return (
+                    f"collapse: {name} {now:.2f} of {best:.2f}, KID {vitals.kid:.3g} of {self.best_kid:.3g}"
+                )
+        return ""
+
+    def remember(self, step: int, vitals: Vitals) -> bool:
+        """Take in a look without a finding; whether it is the best so far."""
+        self.best_recall = max(self.best_recall, vitals.recall)
+        self.best_diversity = max(self.best_diversity, vitals.diversity)
+        if vitals.kid >= self.best_kid:
+            return False
+        self.best_kid, self.best_step = vitals.kid, step
+        return True
