@@ -161,9 +161,17 @@ def load_training(path: Path, training: "GANTraining") -> None:
             f"{path}: expected a checkpoint of this configuration to resume: {_first_line(error)}"
         ) from None
     for prefix, optimizer in _optimizers(training).items():
+        parameters = optimizer.param_groups[0]["params"]
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under(tensors, prefix).items():
             index, key = name.split(".")
+            parameter = parameters[int(index)]
+            if (
+                tensor.shape == parameter.shape
+            ):  # moments lie in memory as their parameter does: fused Adam counts
+                tensor = torch.empty_like(parameter).copy_(
+                    tensor
+                )  # on it, and results would differ in the last bit
             state.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     training.steps_done = int(tensors["steps_done"])

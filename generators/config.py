@@ -4,6 +4,9 @@ from dataclasses import dataclass, fields
 
 from synthaug.augment.errors import UsageError
 
+OFF_AT_0 = ("beta1", "beta2", "r1", "r1_halflife", "ema_halflife", "diffaugment_epochs", "lecam")
+R1_LEAST = 0.05  # share of γ that is never given up
+
 
 @dataclass(frozen=True)
 class GANConfig:
@@ -22,12 +25,18 @@ class GANConfig:
         discriminator_steps: updates of the discriminator per update of the generator.
         spectral_norm: constrain the discriminator's layers to spectral norm 1 (Miyato et al. 2018), also
             where the architecture would not.
-        r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018).
+        r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018), for
+            images of 64 × 64; it goes with the number of pixels, as the squared slope does.
+        r1_halflife: images after which γ has halved, until a twentieth is left; 0 keeps it: strong at first,
+            while the discriminator would run away, then weak, so that details count.
         r1_every: steps between two such penalties, each as much stronger (lazy: Karras et al. 2020).
         ema_halflife: images after which a weight's share in the averaged generator, the one that is kept, has
             halved (Yazıcı et al. 2019); 0 keeps the last weights.
         balanced: every batch holds every class equally often, whatever the data; else as the data have them.
         diffaugment: steps of `diffaugment.AUGMENTATIONS` (Zhao et al. 2020).
+        diffaugment_epochs: passes through the data after which every image is augmented; before, a share that
+            grows with the passes (in the spirit of ADA, Karras et al. 2020): a large data set, seen a few
+            times, cannot be learned by heart and needs none. 0 augments all from the start.
         lecam: weight of the LeCam regularisation of the logits (Tseng et al. 2021).
         interval: steps between a checkpoint, a log line, a sample grid and a look at the health.
         seed: every random number of step t comes from (seed, t); below 2³².
@@ -38,24 +47,26 @@ class GANConfig:
         UsageError: a number out of its range.
     """
 
-    architecture: str = "resnet"
-    objective: str = "hinge"
+    architecture: str = "light"
+    objective: str = "bce"
     steps: int = 10_000
     batch_size: int = 32
-    latent_dim: int = 128
-    width: int = 24
+    latent_dim: int = 64
+    width: int = 16
     optimizer: str = "adam"
-    generator_lr: float = 5e-5
-    discriminator_lr: float = 4e-4
+    generator_lr: float = 1e-3
+    discriminator_lr: float = 1e-3
     beta1: float = 0.0
-    beta2: float = 0.9
+    beta2: float = 0.99
     discriminator_steps: int = 1
     spectral_norm: bool = False
-    r1: float = 0.0
-    r1_every: int = 16
-    ema_halflife: float = 10_000.0
+    r1: float = 30.0
+    r1_halflife: float = 100_000.0
+    r1_every: int = 8
+    ema_halflife: float = 100_000.0
     balanced: bool = True
-    diffaugment: tuple[str, ...] = ()
+    diffaugment: tuple[str, ...] = ("translation", "cutout")
+    diffaugment_epochs: float = 20.0
     lecam: float = 0.0
     interval: int = 500
     seed: int = 0
@@ -65,7 +76,7 @@ class GANConfig:
             value = getattr(self, field.name)
             if field.name == "seed" or isinstance(value, str | bool | tuple):
                 continue
-            least = "0 or more" if field.default == 0 or field.name == "ema_halflife" else "more than 0"
+            least = "0 or more" if field.name in OFF_AT_0 else "more than 0"
             if not (value >= 0 if least == "0 or more" else value > 0):
                 raise UsageError(f"{field.name} {value}: expected {least}")
         if max(self.beta1, self.beta2) >= 1:
@@ -74,3 +85,13 @@ class GANConfig:
             raise UsageError(f"optimizer {self.optimizer!r}: expected adam or rmsprop")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed {self.seed}: expected 0 to {2**32 - 1}")
+
+    def augmented_at(self, step: int, n: int) -> float:
+        """Share of images that are augmented at a step, with n training images."""
+        passes = step * self.batch_size / n
+        return min(1.0, passes / self.diffaugment_epochs) if self.diffaugment_epochs else 1.0
+
+    def r1_at(self, step: int, side: int) -> float:
+        """γ at a step, for images of side × side pixels."""
+        kept = 0.5 ** (step * self.batch_size / self.r1_halflife) if self.r1_halflife else 1.0
+        return self.r1 * (side / 64) ** 2 * max(kept, R1_LEAST)

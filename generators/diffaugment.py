@@ -7,14 +7,20 @@ from torch import Tensor
 from synthaug.augment.errors import UsageError
 
 
-def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator) -> Tensor:
+def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator, share: float = 1.0) -> Tensor:
     """Change each image at random by every step of `policy`; gradients flow through.
 
     Args:
         images: (N, C, H, W) in [-1, 1].
         policy: names from `AUGMENTATIONS`; empty gives the images back.
         rng: on the CPU, so that every device draws the same numbers.
+        share: of the images that are changed, each drawn by itself.
     """
+    if share < 1 and policy:
+        chosen = torch.nonzero(torch.rand(len(images), generator=rng) < share).flatten().to(images.device)
+        if not len(chosen):
+            return images
+        return images.index_copy(0, chosen, diffaugment(images[chosen], policy, rng))
     for name in policy:
         images = AUGMENTATIONS[name](images, rng)
     return images

@@ -69,7 +69,7 @@ def build_optimizer(
     """Adam, or RMSprop where the paper has no momentum."""
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=lr, alpha=config.beta2)
-    return torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, config.beta2))
+    return torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, config.beta2), fused=True)
 
 
 @torch.no_grad()

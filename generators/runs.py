@@ -100,7 +100,7 @@ def train_run(
         | {"steps_done": training.steps_done, "steps_of_best": training.watch.best_step},
         architecture=config.architecture,
     )
-    save_generator(run / "generator.safetensors", training.ema, seen, card)
+    save_generator(run / "generator.safetensors", training.finished(), seen, card)
     return training
 
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.transforms import to_unit_range
-from synthaug.generators.architectures.family import UNKNOWN
+from synthaug.generators.architectures.family import ConditionalGenerator
+from synthaug.generators.batches import Batches
 from synthaug.generators.config import GANConfig
 from synthaug.generators.diffaugment import diffaugment
+from synthaug.generators.finishing import recalibrated
 from synthaug.generators.objectives import lecam_penalty, objective, r1_penalty
 from synthaug.generators.players import average_into, build_optimizer, build_players, clip_weights
 from synthaug.generators.value_range import to_uint8
@@ -21,6 +22,8 @@ from synthaug.generators.watch import Watch
 
 SAMPLED_AT_ONCE = 64  # images; more do not fit a core's cache
 LECAM_DECAY = 0.99
+YOUNG = 0.08  # of the images seen so far: the longest half-life of a young average
+RECALIBRATED = 2048  # images to find the statistics of batch norm by
 
 
 def check_images(images: LabeledImages) -> None:
@@ -31,6 +34,14 @@ def check_images(images: LabeledImages) -> None:
     for name, count in images.counts().items():
         if not count:
             raise DataError(f"class {name!r} has no training image: expected at least one of every class")
+
+
+def random_numbers(*key: int) -> torch.Generator:
+    """A generator on the CPU whose numbers depend on the whole key.
+
+    PyTorch's own takes 32 bits of a seed and drops the others; numpy's SeedSequence mixes them all.
+    """
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
 
 
 class GANTraining:
@@ -60,12 +71,15 @@ class GANTraining:
         check_images(images)
         channels, side, _ = images.image_shape
         classes = len(images.class_names)
-        self.rows_of_class = [np.flatnonzero(images.labels == c) for c in range(classes)]
-        self.images, self.unlabelled, self.config, self.fabric = images, unlabelled, config, fabric
+        self.images, self.config, self.fabric = images, config, fabric
+        self.batches = Batches(images, unlabelled, config)
         self.objective = objective(config.objective)
         generator, discriminator = build_players(
             config, num_classes=classes, image_size=side, channels=channels
         )
+        known = self.batches.of_classes()
+        generator.get_to_know(known)
+        discriminator.get_to_know(known)
         self.ema = copy.deepcopy(generator).requires_grad_(False).eval().to(fabric.device)
         g_optimizer = build_optimizer(config, generator.parameters(), config.generator_lr)
         d_optimizer = build_optimizer(config, discriminator.parameters(), config.discriminator_lr)
@@ -77,18 +91,17 @@ class GANTraining:
 
     def step(self) -> dict[str, float]:
         """Update the discriminator as often as the recipe says, then the generator; losses, mean logits."""
-        t = self.steps_done + (self.watch.rollbacks << 30)
-        rng = torch.Generator().manual_seed((self.config.seed << 32) + t)
+        rng = random_numbers(self.config.seed, self.watch.rollbacks, self.steps_done)
         self._grow()
         for k in range(self.config.discriminator_steps):
-            real, labels = self._real_batch(rng)
+            real, labels = (x.to(self.fabric.device) for x in self.batches.draw(rng, self.steps_done))
             latents = torch.randn(self.config.batch_size, self.config.latent_dim, generator=rng)
             # the last fakes serve the generator's own update too
             with torch.set_grad_enabled(k == self.config.discriminator_steps - 1):
                 fake = self.generator(latents.to(real.device), labels[: len(latents)])
             numbers = self._update_discriminator(real, fake.detach(), labels, rng)
         self.discriminator.requires_grad_(False)
-        seen = diffaugment(self._unknown_too(fake), self.config.diffaugment, rng)
+        seen = self._seen(self.batches.with_unknown(fake), labels, rng)
         loss = self.objective.generator(self.discriminator(seen, labels))
         self.g_optimizer.zero_grad()
         self.fabric.backward(loss)
@@ -101,8 +114,7 @@ class GANTraining:
     def _update_discriminator(
         self, real: Tensor, fake: Tensor, labels: Tensor, rng: torch.Generator
     ) -> dict[str, float]:
-        real = diffaugment(real, self.config.diffaugment, rng)
-        fake = diffaugment(self._unknown_too(fake), self.config.diffaugment, rng)
+        real, fake = (self._seen(x, labels, rng) for x in (real, self.batches.with_unknown(fake)))
         if self.discriminator.module.judges_batches:
             of_real, of_fake = self.discriminator(real, labels), self.discriminator(fake, labels)
         else:
@@ -121,6 +133,12 @@ class GANTraining:
             "fake logit": of_fake.mean().item(),
         }
 
+    def _seen(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """What the discriminator is shown of images."""
+        prepared = self.discriminator.module.prepare(images, labels)
+        share = self.config.augmented_at(self.steps_done, len(self.images))
+        return diffaugment(prepared, self.config.diffaugment, rng, share)
+
     def _penalties(
         self,
         real: Tensor,
@@ -131,43 +149,19 @@ class GANTraining:
         rng: torch.Generator,
     ) -> Tensor:
         """Sum of what the objective and the recipe add to the discriminator's loss, a scalar."""
-        network, config = (
-            self.discriminator.module,
-            self.config,
-        )  # bare: Fabric forbids an inner backward pass
-        penalty = torch.zeros((), device=real.device)
+        config, penalty = self.config, torch.zeros((), device=real.device)
+        network = self.discriminator.module  # bare: Fabric's wrapper forbids an inner backward pass
         with self.fabric.autocast():
             if self.objective.penalty is not None:
                 penalty = penalty + self.objective.penalty(lambda x: network(x, labels), real, fake, rng)
             if config.r1 and self.steps_done % config.r1_every == 0:
-                weight = config.r1 * config.r1_every
+                weight = config.r1_at(self.steps_done, real.shape[-1]) * config.r1_every
                 penalty = penalty + weight * r1_penalty(lambda x: network(x, labels), real)
         if config.lecam:
             means = torch.stack([of_real.mean(), of_fake.mean()]).detach().float()
             self.mean_logits.lerp_(means, 1 - LECAM_DECAY if self.steps_done else 1.0)
             penalty = penalty + config.lecam * lecam_penalty(of_real, of_fake, *self.mean_logits)
         return penalty
-
-    def _real_batch(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) in [-1, 1] and labels (N,), unlabelled ones (half as many) at the end."""
-        n = self.config.batch_size
-        draw = torch.rand(n, generator=rng, dtype=torch.float64).numpy()
-        if self.config.balanced:
-            wanted = (np.arange(n) + self.steps_done * n) % len(self.rows_of_class)
-            members = [self.rows_of_class[label] for label in wanted]
-            rows = np.array([rows[int(u * len(rows))] for rows, u in zip(members, draw, strict=True)])
-        else:
-            rows = (draw * len(self.images)).astype(np.int64)
-        pixels, labels = to_unit_range(self.images.pixels[rows]), torch.from_numpy(self.images.labels[rows])
-        if self.unlabelled is not None:
-            more = torch.randint(len(self.unlabelled), (n // 2,), generator=rng).numpy()
-            pixels = torch.cat([pixels, to_unit_range(self.unlabelled.pixels[more])])
-            labels = torch.cat([labels, torch.full((n // 2,), UNKNOWN)])
-        return (2 * pixels - 1).to(self.fabric.device), labels.to(self.fabric.device)
-
-    def _unknown_too(self, fake: Tensor) -> Tensor:
-        """The fakes, and half of them once more where the labels of the batch end in unknown ones."""
-        return fake if self.unlabelled is None else torch.cat([fake, fake[: len(fake) // 2]])
 
     def _grow(self) -> None:
         progress = self.steps_done / self.config.steps
@@ -178,19 +172,30 @@ class GANTraining:
         """Move the averaged generator; a young average forgets faster (Karras et al. 2022, edm)."""
         batch, halflife = self.config.batch_size, self.config.ema_halflife
         seen = self.steps_done * batch
-        decay = 0.5 ** (batch / min(halflife, 0.05 * seen)) if halflife else 0.0
+        decay = 0.5 ** (batch / min(halflife, YOUNG * seen)) if halflife else 0.0
         average_into(self.ema, self.generator.module, decay)
         self.ema.grow(self.steps_done / self.config.steps)
 
+    def finished(self) -> ConditionalGenerator:
+        """The averaged generator as it is kept; its batch norms see latents that depend on the seed alone."""
+        if not self.config.ema_halflife:
+            return self.ema
+        rng = random_numbers(self.config.seed, RECALIBRATED)
+        labels = self.batches.draw_labels(rng, RECALIBRATED).to(self.fabric.device)
+        latents = torch.randn(RECALIBRATED, self.config.latent_dim, generator=rng).to(self.fabric.device)
+        with self.fabric.autocast():
+            return recalibrated(self.ema, latents, labels)
+
     @torch.no_grad()
     def samples(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """The averaged generator's images of the same latents at every call, (N, C, H, W)."""
-        rng = torch.Generator().manual_seed(self.config.seed)
+        """The finished generator's images of the same latents at every call, (N, C, H, W)."""
+        generator = self.finished()
+        rng = random_numbers(self.config.seed)
         latents = torch.randn(len(labels), self.config.latent_dim, generator=rng).to(self.fabric.device)
         asked = torch.from_numpy(labels).to(self.fabric.device)
         parts = zip(torch.split(latents, SAMPLED_AT_ONCE), torch.split(asked, SAMPLED_AT_ONCE), strict=True)
-        return np.concatenate([to_uint8(self.ema(z, label)) for z, label in parts])
+        return np.concatenate([to_uint8(generator(z, label)) for z, label in parts])
 
     def sample_grid(self, columns: int = 8) -> npt.NDArray[np.uint8]:
         """`columns` samples of every class, (classes × columns, C, H, W)."""
-        return self.samples(np.repeat(np.arange(len(self.rows_of_class)), columns))
+        return self.samples(np.repeat(np.arange(len(self.images.class_names)), columns))

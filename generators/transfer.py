@@ -154,7 +154,8 @@ def _take_over(
         mine, other = ours.movedim(axis, 0), source.movedim(axis, 0)
         before = len(mine) - network.num_classes
         classes_there = other[before:]
-        mine[:before] = other[:before]
-        mine[before:] = classes_there.mean(dim=0)
+        if not name.startswith("statistics."):  # those of new classes are known, and of all images too
+            mine[:before] = other[:before]
+            mine[before:] = classes_there.mean(dim=0)
         for their_label, our_label in pairs:
             mine[before + our_label] = classes_there[their_label]

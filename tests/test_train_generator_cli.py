@@ -90,7 +90,7 @@ def test_a_set_whose_images_all_test_here_has_nothing_to_add():
 def test_a_training_goes_on_from_another_generator_with_its_network():
     trained("--out", "donor", "--width", "5")
     found = trained("--init-from", "donor", "--out", "r", "--preset", "dcgan")
-    assert (found["config"]["architecture"], found["config"]["width"]) == ("resnet", 5)
+    assert (found["config"]["architecture"], found["config"]["width"]) == ("light", 5)
     card = Synthesizer("r").card
     assert "started from" in card.data
     facts = tomllib.loads(Path("r/config.toml").read_text())["source"]

@@ -96,7 +96,7 @@ def test_every_architecture_passes_its_weights_on_between_class_counts(fabric, t
 
 
 def test_every_architecture_is_tried():
-    assert set(ARCHITECTURES) == {"resnet", "mlp", "dcgan", "sndcgan", "monai", "progressive"}
+    assert set(ARCHITECTURES) == {"light", "resnet", "mlp", "dcgan", "sndcgan", "monai", "progressive"}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_every_architecture_is_tried():
         (dark_and_bright(side=32), TINY, "image_size 28 there, 32 here"),
         (dark_and_bright(channels=3), TINY, "channels 1 there, 3 here"),
         (dark_and_bright(), replace(TINY, width=5), "width 4 there, 5 here"),
-        (dark_and_bright(), replace(TINY, architecture="mlp"), "architecture resnet there, mlp here"),
+        (dark_and_bright(), replace(TINY, architecture="mlp"), "architecture light there, mlp here"),
     ],
 )
 def test_another_network_or_image_is_refused_with_both_numbers(run, fabric, images, config, said):

@@ -1,7 +1,7 @@
 """Generator/discriminator families, one file each; adding one is its file and its entry here."""
 
 from synthaug.augment.errors import UsageError
-from synthaug.generators.architectures import dcgan, mlp, monai, progressive, resnet, sndcgan
+from synthaug.generators.architectures import dcgan, light, mlp, monai, progressive, resnet, sndcgan
 from synthaug.generators.architectures.family import Architecture
 
 ARCHITECTURES = {
@@ -10,6 +10,7 @@ ARCHITECTURES = {
     "sndcgan": sndcgan.ARCHITECTURE,
     "monai": monai.ARCHITECTURE,
     "progressive": progressive.ARCHITECTURE,
+    "light": light.ARCHITECTURE,
     "resnet": resnet.ARCHITECTURE,
 }
 

@@ -1,6 +1,6 @@
 """What every generator/discriminator family shares: the two interfaces, and how a label enters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -38,6 +38,9 @@ class ConditionalGenerator(nn.Module):
     def grow(self, progress: float) -> None:
         """Be the network that belongs to this share of the training, 0 to 1; most are the same throughout."""
 
+    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+        """Take in what there is to know of the real images of each class, (N, C, H, W) in [-1, 1]."""
+
 
 class ConditionalDiscriminator(nn.Module):
     """(images (N, C, H, W) in [-1, 1], labels (N,) int64) -> logits (N,); any real number (a critic's score).
@@ -66,7 +69,17 @@ class ConditionalDiscriminator(nn.Module):
         """Whether an image's logit depends on the batch: real and fake images must then not share one."""
         return self.norm == "batch"
 
+    def prepare(self, images: Tensor, labels: Tensor) -> Tensor:
+        """What `forward` wants to see of images (N, C, H, W) in [-1, 1]: mostly themselves.
+
+        Augmentation and penalties on the slope act on what this gives.
+        """
+        return images
+
     def grow(self, progress: float) -> None:
+        """As for the generator."""
+
+    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
         """As for the generator."""
 
 
@@ -93,6 +106,29 @@ class Architecture:
     spectral: bool = False
     size_step: int = 4
     refuses: Mapping[str, str] = field(default_factory=dict)
+
+
+class Statistics(nn.Module):
+    """Mean and deviation of the pixels of all images (for `UNKNOWN`) and of each class."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1 + num_classes))
+        self.register_buffer("deviation", torch.ones(1 + num_classes))
+
+    def fit(self, images_of_class: Sequence[Tensor]) -> None:
+        """From the images of every class, (N, C, H, W) in [-1, 1]."""
+        sets = [torch.cat(list(images_of_class)), *images_of_class]
+        self.mean.copy_(torch.stack([images.mean() for images in sets]).clamp(-0.95, 0.95))
+        self.deviation.copy_(torch.stack([images.std() for images in sets]).clamp(min=0.02))
+
+    def of(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(N,) labels -> means and deviations, (N, 1, 1, 1) each."""
+        rows = labels - UNKNOWN
+        return self.mean[rows].view(-1, 1, 1, 1), self.deviation[rows].view(-1, 1, 1, 1)
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {

@@ -1,0 +1,164 @@
+"""The light pair: the least work per image that still makes anatomy; the default.
+
+Judged by quality per second on a processor, deep residual networks lose to more updates of shallow ones. The
+generator has one convolution per resolution, its norms scaled and shifted by class and latent (Chen et al.
+2019); the discriminator folds patches into channels, so that it convolves nothing at the highest resolution,
+and takes the label by projection (Miyato & Koyama 2018).
+
+Both know the mean and the contrast of every class (`Statistics`): the generator starts from them, the
+discriminator sees images standardised by them. A class of low contrast, such as CT with most grey levels
+clipped, then gives slopes as large as a class of high contrast, and one weight of the R1 penalty fits both.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synthaug.generators.architectures.family import (
+    UNKNOWN,
+    Architecture,
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    Statistics,
+    constrain,
+    halvings,
+)
+
+EMBEDDED = 32  # numbers that a class is embedded in
+PATCH = 2  # px; side of what the discriminator folds into channels
+
+
+class SelfModulatedNorm(nn.Module):
+    """Batch norm whose scale and shift are linear in a condition, at first without effect."""
+
+    def __init__(self, channels: int, condition_dim: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.scale_shift = nn.Linear(condition_dim, 2 * channels)
+
+    def start_without_effect(self) -> None:
+        """Scale by one, shift by nothing, whatever the condition."""
+        nn.init.zeros_(self.scale_shift.weight)
+        nn.init.zeros_(self.scale_shift.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(N, C, H, W) normalised, then scaled and shifted by what `condition` (N, D) says."""
+        h = self.norm(x)
+        scale, shift = self.scale_shift(condition)[:, :, None, None].to(h.dtype).chunk(2, dim=1)
+        return torch.addcmul(shift, h, 1 + scale)
+
+
+class LightGenerator(ConditionalGenerator):
+    """`width` is the number of feature maps at the two largest sides; below, they double, up to 4 ×."""
+
+    def __init__(self, *, num_classes: int, image_size: int, channels: int, latent_dim: int, width: int):
+        super().__init__(
+            num_classes=num_classes,
+            image_size=image_size,
+            channels=channels,
+            latent_dim=latent_dim,
+            width=width,
+        )
+        sides = halvings(image_size)
+        maps = [min(4 * width, max(width, width * image_size // (2 * side))) for side in sides]
+        condition_dim = latent_dim + EMBEDDED
+        self.statistics = Statistics(num_classes)
+        self.embed = nn.Embedding(num_classes, EMBEDDED)
+        self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
+        self.first_shape = (maps[0], sides[0], sides[0])
+        self.norms = nn.ModuleList(SelfModulatedNorm(c, condition_dim) for c in maps)
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(maps))
+        self.to_image = nn.Conv2d(maps[-1], channels, 3, padding=1)
+        glorot_weights(self)
+
+    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+        """Keep the statistics of each class."""
+        self.statistics.fit(images_of_class)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """(N, Z) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
+        condition = torch.cat([latents, self.embed(labels)], dim=1)  # (N, Z + 32)
+        h = self.stem(condition).view(-1, *self.first_shape)
+        h = h.contiguous(memory_format=torch.channels_last)
+        for norm, conv in zip(self.norms, self.convs, strict=False):
+            # nearest neighbours, then a convolution: transposed ones leave checkerboards (Odena et al. 2016)
+            h = conv(F.interpolate(F.relu(norm(h, condition)), scale_factor=2))
+        h = self.to_image(F.relu(self.norms[-1](h, condition)))
+        mean, deviation = self.statistics.of(labels)
+        return torch.tanh(torch.atanh(mean) + deviation * h.float())
+
+
+class LightDiscriminator(ConditionalDiscriminator):
+    """`width` is the number of feature maps after the patches, doubling as the side halves, up to 8 ×."""
+
+    def __init__(
+        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
+    ):
+        super().__init__(
+            num_classes=num_classes,
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            norm=norm,
+            spectral=spectral,
+        )
+        sides = [image_size // PATCH]
+        while sides[-1] > 4:
+            sides.append((sides[-1] + 1) // 2)
+        maps = [width * min(8, 2**k) for k in range(len(sides))]
+        self.statistics = Statistics(num_classes)
+        self.patches = nn.PixelUnshuffle(PATCH)
+        self.stem = nn.Conv2d(PATCH**2 * channels, maps[0], 3, padding=1)
+        self.downs = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(maps))
+        glorot_weights(self)
+        constrain(self, spectral)
+        features = maps[-1] * sides[-1] ** 2
+        self.score = nn.Linear(features, 1)
+        self.embed = nn.Embedding(num_classes, features)
+        glorot_weights(self.score)
+
+    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+        """Keep the statistics of each class."""
+        self.statistics.fit(images_of_class)
+
+    def prepare(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Standardised by the statistics of their class."""
+        mean, deviation = self.statistics.of(labels)
+        return (images - mean) / deviation
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, C, H, W) as `prepare` gives them, (N,) int64 -> (N,) logits."""
+        h = self.patches(images).contiguous(memory_format=torch.channels_last)
+        h = F.leaky_relu(self.stem(h), 0.2)
+        for down in self.downs:
+            h = F.pad(h, (0, h.shape[-1] % 2, 0, h.shape[-2] % 2))  # odd sides (7 px) get one more
+            h = F.leaky_relu(down(h), 0.2)
+        with torch.autocast(h.device.type, enabled=False):  # sums of thousands
+            phi = h.flatten(1).float()  # (N, features); keeps where things are: anatomy has a place
+            of_class = (self.embed(labels.clamp(min=0)) * phi).sum(dim=1) / phi.shape[1] ** 0.5
+            logits: Tensor = self.score(phi).squeeze(1) + of_class * (labels != UNKNOWN)
+        return logits
+
+
+def glorot_weights(network: nn.Module) -> None:
+    """Glorot's uniform initial weights, no bias; embeddings stay standard normal."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in network.modules():
+        if isinstance(module, SelfModulatedNorm):
+            module.start_without_effect()
+
+
+ARCHITECTURE = Architecture(
+    generator=LightGenerator,
+    discriminator=LightDiscriminator,
+    paper="ours, after Chen et al. 2019 (self-modulation) and Miyato & Koyama 2018 (projection)",
+    label="class and latent scale and shift every norm; standardised pixels; projection in the discriminator",
+    norms=("none",),
+)

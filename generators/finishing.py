@@ -1,0 +1,34 @@
+"""What makes an averaged generator ready to be kept."""
+
+import copy
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from synthaug.generators.architectures.family import ConditionalGenerator
+
+TOGETHER = 64  # images
+
+
+@torch.no_grad()
+def recalibrated(generator: ConditionalGenerator, latents: Tensor, labels: Tensor) -> ConditionalGenerator:
+    """A copy whose batch norms have the statistics of these images.
+
+    Their running statistics are those of weights that have moved on since; an average of weights is another
+    network and gets its own (Izmailov et al. 2018, section 3.3).
+
+    Args:
+        latents: (N, Z), a few thousand.
+        labels: (N,) in the mix of the training's batches.
+    """
+    generator = copy.deepcopy(generator)
+    norms = [module for module in generator.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    if norms:
+        for z, label in zip(torch.split(latents, TOGETHER), torch.split(labels, TOGETHER), strict=True):
+            generator(z, label)
+    return generator.eval()
