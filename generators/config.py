@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from synthaug.augment.errors import UsageError
 
-OFF_AT_0 = ("beta1", "beta2", "r1", "r1_halflife", "ema_halflife", "diffaugment_epochs", "lecam")
+OFF_AT_0 = ("beta1", "beta2", "r1", "r1_halflife", "ema_halflife", "diffaugment_share", "lecam")
 R1_LEAST = 0.05  # share of γ that is never given up
 
 
@@ -34,9 +34,8 @@ class GANConfig:
             halved (Yazıcı et al. 2019); 0 keeps the last weights.
         balanced: every batch holds every class equally often, whatever the data; else as the data have them.
         diffaugment: steps of `diffaugment.AUGMENTATIONS` (Zhao et al. 2020).
-        diffaugment_epochs: passes through the data after which every image is augmented; before, a share that
-            grows with the passes (in the spirit of ADA, Karras et al. 2020): a large data set, seen a few
-            times, cannot be learned by heart and needs none. 0 augments all from the start.
+        diffaugment_share: of the images that are augmented. Few, as ADA found (Karras et al. 2020): where all
+            are, a small discriminator sees nothing any more; where none is, it learns small sets by heart.
         lecam: weight of the LeCam regularisation of the logits (Tseng et al. 2021).
         interval: steps between a checkpoint, a log line, a sample grid and a look at the health.
         seed: every random number of step t comes from (seed, t); below 2³².
@@ -60,13 +59,13 @@ class GANConfig:
     beta2: float = 0.99
     discriminator_steps: int = 1
     spectral_norm: bool = False
-    r1: float = 30.0
+    r1: float = 10.0
     r1_halflife: float = 100_000.0
     r1_every: int = 8
     ema_halflife: float = 100_000.0
     balanced: bool = True
     diffaugment: tuple[str, ...] = ("translation", "cutout")
-    diffaugment_epochs: float = 20.0
+    diffaugment_share: float = 0.3
     lecam: float = 0.0
     interval: int = 500
     seed: int = 0
@@ -85,11 +84,6 @@ class GANConfig:
             raise UsageError(f"optimizer {self.optimizer!r}: expected adam or rmsprop")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed {self.seed}: expected 0 to {2**32 - 1}")
-
-    def augmented_at(self, step: int, n: int) -> float:
-        """Share of images that are augmented at a step, with n training images."""
-        passes = step * self.batch_size / n
-        return min(1.0, passes / self.diffaugment_epochs) if self.diffaugment_epochs else 1.0
 
     def r1_at(self, step: int, side: int) -> float:
         """γ at a step, for images of side × side pixels."""

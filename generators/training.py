@@ -136,8 +136,7 @@ class GANTraining:
     def _seen(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
         """What the discriminator is shown of images."""
         prepared = self.discriminator.module.prepare(images, labels)
-        share = self.config.augmented_at(self.steps_done, len(self.images))
-        return diffaugment(prepared, self.config.diffaugment, rng, share)
+        return diffaugment(prepared, self.config.diffaugment, rng, self.config.diffaugment_share)
 
     def _penalties(
         self,
