@@ -111,5 +111,7 @@ def test_models_lists_every_preset_with_paper_and_parameters():
     for name, facts in run.json["presets"].items():
         assert facts["paper"] == PRESETS[name].paper
         assert min(facts["parameters"]) > 10_000
-    assert {"mlp", "dcgan", "sndcgan", "monai", "progressive", "resnet"} == run.json["architectures"].keys()
+    assert {"light", "mlp", "dcgan", "sndcgan", "monai", "progressive", "resnet"} == run.json[
+        "architectures"
+    ].keys()
     assert {"bce", "lsgan", "wgan", "wgan-gp", "hinge"} == run.json["objectives"].keys()

@@ -12,6 +12,7 @@ work folder has are not made again; the pages are written from whatever cells ar
 import argparse
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -51,7 +52,8 @@ def make_all(cells: Sequence[Cell], place: Place, jobs: int) -> int:
         os.environ[name] = "1"
     started, done, failed = time.monotonic(), 0.0, 0
     total = sum(cell.cpu_seconds for cell in waiting)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, end_with_parent, (os.getpid(),)) as pool:
         running = {pool.submit(make_apart, cell, place): cell for cell in waiting}
         for number, future in enumerate(as_completed(running), start=1):
             cell = running[future]
@@ -71,6 +73,17 @@ def make_apart(cell: Cell, place: Place) -> Record:
     from making import make
 
     return make(cell, place)
+
+
+def end_with_parent(parent: int) -> None:
+    """Stop a worker whose parent was killed: it would go on taking a core from whoever measures next."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def summary(record: Record) -> str:
