@@ -10,6 +10,7 @@ from synthaug.evaluation.features import Extractor, Features
 from synthaug.evaluation.metrics import Pair, kid
 from synthaug.evaluation.protocol import SMALLEST, by_content
 
+HALVINGS = 20
 MOST = 512  # images; a look must cost seconds, and KID is unbiased at any number
 
 
@@ -36,10 +37,15 @@ class Judge:
     Args:
         val: held-out real images, at least ten.
         extractor: the features to compare in.
+
+    Attributes:
+        noise: standard deviation of KID between random halves of the held-out images; smaller differences
+            between looks say nothing.
     """
 
     val: LabeledImages
     extractor: Extractor
+    noise: float = field(init=False)
     held_out: Features = field(init=False)
     spreads: dict[int, float] = field(init=False)
 
@@ -47,6 +53,7 @@ class Judge:
         object.__setattr__(self, "val", by_content(self.val, MOST))
         object.__setattr__(self, "held_out", self.extractor.of_batch(self.val))
         object.__setattr__(self, "spreads", self._spreads(self.held_out))
+        object.__setattr__(self, "noise", self._noise())
 
     @property
     def labels(self) -> Indices:
@@ -63,6 +70,11 @@ class Judge:
             recall=pair.overlap.recall,
             diversity=min((now[label] / real for label, real in self.spreads.items() if real), default=1.0),
         )
+
+    def _noise(self) -> float:
+        rng = np.random.default_rng(0)
+        halves = (np.array_split(rng.permutation(len(self.val)), 2) for _ in range(HALVINGS))
+        return float(np.std([kid(Pair(*(self.held_out.take(half) for half in pair))) for pair in halves]))
 
     def _spreads(self, features: Features) -> dict[int, float]:
         """Mean distance of two images, of each class with enough of them."""

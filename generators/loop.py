@@ -41,9 +41,9 @@ def train_generator(
     """Train until `config.steps` updates (or `minutes`) are done, or SIGINT/SIGTERM asks to stop.
 
     Writes into `run`: log.jsonl, TensorBoard events, samples/*.png, checkpoints/last.safetensors (everything
-    that `resume` needs) and, with a judge, checkpoints/best.safetensors, the one with the lowest KID, whose
-    averaged generator is in the training that is returned. Stopped early, `steps_done` is below
-    `config.steps`.
+    that `resume` needs) and, with a judge, checkpoints/best.safetensors, the one with the lowest KID
+    (see `Watch.remember`), whose averaged generator is in the training that is returned. Stopped early,
+    `steps_done` is below `config.steps`.
 
     A training that diverges or collapses is put back to its last good checkpoint once and goes on with other
     random numbers; the second time it ends.
@@ -106,8 +106,8 @@ def _look(
     vitals = judge(training.samples(judge.labels))
     found = {"kid": vitals.kid, "recall": vitals.recall, "diversity": vitals.diversity}
     book.scalars(training.steps_done, numbers | found)
-    wrong = training.watch.collapse(vitals)
-    if not wrong and training.watch.remember(training.steps_done, vitals):
+    wrong = training.watch.collapse(vitals, judge.noise)
+    if not wrong and training.watch.remember(training.steps_done, vitals, judge.noise):
         save_training(best, training)
     return wrong
 

@@ -50,6 +50,12 @@ def test_noise_is_farther_than_real_images(judge):
     assert judge(noise).kid > judge(fresh(judge)).kid
 
 
+def test_noise_is_what_halves_of_the_held_out_images_differ_by(judge):
+    assert judge.noise > 0
+    differences = [abs(judge(fresh(judge, seed)).kid - judge(fresh(judge, 3)).kid) for seed in (8, 9, 10)]
+    assert np.mean(differences) < 3 * judge.noise
+
+
 def test_the_same_samples_are_judged_the_same(judge):
     assert judge(fresh(judge)) == judge(fresh(judge))
 

@@ -29,6 +29,7 @@ class ScriptedJudge:
     script: list[Vitals]
     looks: int = 0
     labels = np.array([0, 1] * 6)
+    noise = 0.0
 
     def __call__(self, pixels):
         assert pixels.shape == (12, 1, 28, 28)
@@ -78,6 +79,16 @@ class TestCollapse:
     def test_less_diversity_nearer_to_the_real_images_is_none(self):
         assert a_watch().collapse(Vitals(kid=0.05, recall=0.1, diversity=0.1)) == ""
 
+    def test_a_kid_worse_by_no_more_than_noise_is_none(self):
+        gone = Vitals(kid=0.3, recall=0.1, diversity=0.1)
+        assert a_watch().collapse(gone, noise=0.25) == ""
+        assert a_watch().collapse(gone, noise=0.15)
+
+    def test_below_zero_too_a_kid_must_rise_for_a_collapse(self):
+        watch = Watch(lowest_kid=-0.02, best_recall=0.8, best_diversity=0.9)
+        assert watch.collapse(Vitals(-0.01, 0.1, 0.9)) == ""
+        assert watch.collapse(Vitals(0.3, 0.1, 0.9)).startswith("collapse: recall")
+
     def test_a_worse_kid_with_all_modes_is_none(self):
         assert a_watch().collapse(Vitals(kid=9.0, recall=0.5, diversity=0.8)) == ""
 
@@ -88,6 +99,26 @@ class TestCollapse:
 
     def test_a_kid_that_is_no_number_is_divergence(self):
         assert a_watch().collapse(Vitals(math.nan, 0.5, 0.5)) == "divergence: KID of the samples is nan"
+
+
+class TestWhichWeightsAreKept:
+    def kept(self, kids, noise):
+        watch = Watch()
+        for step, kid in enumerate(kids, start=1):
+            watch.remember(step, replace(HEALTHY, kid=kid), noise)
+        return watch.best_step
+
+    def test_the_lowest_kid_without_noise(self):
+        assert self.kept([0.3, 0.1, 0.2, 0.4], noise=0.0) == 2
+
+    def test_the_latest_of_those_that_noise_cannot_tell_apart(self):
+        assert self.kept([0.3, 0.1, 0.12, 0.4], noise=0.05) == 3
+
+    def test_a_slow_drift_upwards_is_no_noise(self):
+        assert self.kept([0.1, 0.14, 0.18, 0.22], noise=0.05) == 2
+
+    def test_kid_below_zero_is_as_good_as_any(self):
+        assert self.kept([-0.02, -0.01, 0.3], noise=0.02) == 2
 
 
 class TestWhatATrainingDoes:
@@ -129,7 +160,7 @@ class TestWhatATrainingDoes:
                 raise Interrupted
             return judge(pixels)
 
-        look_and_stop.labels = judge.labels
+        look_and_stop.labels, look_and_stop.noise = judge.labels, 0.0
         with pytest.raises(Interrupted):
             train_generator(dark_and_bright(), config, tmp_path, fabric=fabric, judge=look_and_stop)
         after = GANTraining(dark_and_bright(), config, fabric)
