@@ -100,7 +100,7 @@ class Watch:
     def remember(self, step: int, vitals: Vitals, noise: float = 0.0) -> bool:
         """Take in a look without a finding; whether its weights are the ones to keep.
 
-        They are those of the latest look whose KID is the lowest, but for noise: KID in a classifier's features
+        They are those of the latest look with the lowest KID, but for noise: KID in a classifier's features
         is soon at its floor, while texture, which they do not see, goes on getting better.
         """
         self.best_recall = max(self.best_recall, vitals.recall)
