@@ -124,7 +124,7 @@ class TestWriting:
 
     def test_that_fails_leaves_the_older_report(self, tmp_path):
         (tmp_path / "report.html").write_text("old")
-        unreadable = replace(report(), generator_log=[{"step": 1}])  # a log without losses
+        unreadable = replace(report(), generator_log=[{"generator": 1.0}])  # a log without steps
         with pytest.raises(KeyError):
             unreadable.write(tmp_path)
         assert (tmp_path / "report.html").read_text() == "old"
