@@ -242,7 +242,7 @@ def _synthesizer(
     from synthaug.augment.blend import match_classes
     from synthaug.augment.fingerprint import canonical_fingerprints
     from synthaug.evaluation.extractors import extractors_for
-    from synthaug.evaluation.vitals import judge_of
+    from synthaug.evaluation.vitals import can_judge, judge_of
     from synthaug.generators.presets import preset
     from synthaug.generators.runs import own_synthesizer
     from synthaug.generators.sampling import collect_for
@@ -266,6 +266,8 @@ def _synthesizer(
 
     def judge_of_subset(real: "LabeledImages") -> "Judge | None":
         known = replace(splits, train=real)
+        if not can_judge(known):
+            return None
         extractor = extractors_for(["domain"], known, fabric=fabric, steps=min(300, options.steps))[0]
         return judge_of(known, extractor)
 

@@ -121,10 +121,9 @@ def train_generator(
         "diffaugment": None if diffaugment is None else policy(diffaugment),
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    config = replace(preset_named(preset), seed=seed, **chosen)
     origin = None if init_from is None else Origin.read(find_generator(init_from))
-    if origin is not None:
-        config = origin.recipe(config)
+    config = preset_named(preset)
+    config = replace(config if origin is None else origin.recipe(config), seed=seed, **chosen)
     check_recipe(config)
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-{preset}"
     if not resume:
@@ -136,7 +135,7 @@ def train_generator(
     out.say(
         f"{splits.name}: training on {splits.train.counts()} ({shape}), {config.steps:,} steps into {folder}"
     )
-    more = None if unlabelled is None else _unlabelled(unlabelled, splits, data_root(root), out)
+    more = None if unlabelled is None else _unlabelled(unlabelled, splits, data_root(root), split_seed, out)
     if dry_run:
         out.result({"run": folder, "train": splits.train.counts(), "config": asdict(config)})
         return
@@ -144,6 +143,7 @@ def train_generator(
     if origin is not None:
         origin.refuse_misfit(splits.train, config)
     fabric = make_fabric(device, precision)
+    judge = _judge(splits, fabric, out) if watch else None
     if overwrite and folder.exists() and not resume:
         shutil.rmtree(folder)
     words = f"{splits.name} train split, {len(splits.train)} images {shape}"
@@ -155,7 +155,7 @@ def train_generator(
         config,
         folder,
         fabric=fabric,
-        judge=_judge(splits, fabric, out) if watch else None,
+        judge=judge,
         unlabelled=more,
         origin=origin,
         resume=resume,
@@ -182,7 +182,7 @@ def train_generator(
     )
 
 
-def _unlabelled(name: str, splits: "Splits", root: Path, out: Output) -> "LabeledImages":
+def _unlabelled(name: str, splits: "Splits", root: Path, split_seed: int, out: Output) -> "LabeledImages":
     """The training images of another data set, without those that validate or test here."""
     import numpy as np
 
@@ -190,7 +190,7 @@ def _unlabelled(name: str, splits: "Splits", root: Path, out: Output) -> "Labele
     from synthaug.augment.fingerprint import SeenImages
 
     channels, side, _ = splits.train.image_shape
-    more = load_dataset(name, root, size=side, channels=channels).train
+    more = load_dataset(name, root, size=side, channels=channels, split_seed=split_seed).train
     held_out = SeenImages.of(splits.val) | SeenImages.of(splits.test)
     known = held_out.look_alikes(more)
     if known.all():
@@ -202,11 +202,9 @@ def _unlabelled(name: str, splits: "Splits", root: Path, out: Output) -> "Labele
 
 def _judge(splits: "Splits", fabric: "Fabric", out: Output) -> "Judge | None":
     from synthaug.evaluation.extractors import extractors_for
-    from synthaug.evaluation.vitals import judge_of
+    from synthaug.evaluation.vitals import can_judge, judge_of
 
-    judge = judge_of(splits, extractors_for(["domain"], splits, fabric=fabric)[0])
-    if judge is None:
-        out.say(
-            f"{len(splits.val)} validation images: too few to watch the samples, the last weights are kept"
-        )
-    return judge
+    if not can_judge(splits):
+        out.say("too few classes or validation images to watch the samples: the last weights are kept")
+        return None
+    return judge_of(splits, extractors_for(["domain"], splits, fabric=fabric)[0])

@@ -88,6 +88,12 @@ class Judge:
         }
 
 
-def judge_of(real: Splits, extractor: Extractor) -> Judge | None:
-    """A judge who holds samples against the validation split; none where that has fewer than ten images."""
-    return Judge(real.val, extractor) if len(real.val) >= SMALLEST else None
+def can_judge(real: Splits) -> bool:
+    """Whether there are two classes to tell apart, ten validation images, and one of every class at least."""
+    counts = real.val.counts().values()
+    return len(counts) >= 2 and min(counts) > 0 and sum(counts) >= SMALLEST
+
+
+def judge_of(real: Splits, extractor: Extractor) -> Judge:
+    """A judge who holds samples against the validation split; see `can_judge`."""
+    return Judge(real.val, extractor)

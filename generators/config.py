@@ -26,7 +26,7 @@ class GANConfig:
         spectral_norm: constrain the discriminator's layers to spectral norm 1 (Miyato et al. 2018), also
             where the architecture would not.
         r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018), for
-            images of 64 × 64; it goes with the number of pixels, as the squared slope does.
+            images of 64 × 64; it goes with the number of pixels.
         r1_halflife: images after which γ has halved, until a twentieth is left; 0 keeps it: strong at first,
             while the discriminator would run away, then weak, so that details count.
         r1_every: steps between two such penalties, each as much stronger (lazy: Karras et al. 2020).

@@ -74,14 +74,15 @@ def train_generator(
     deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
     bar = progress_bar("generator", config.steps, done=training.steps_done, per_step=config.batch_size)
     with bar as advance, _stop_requested() as stop, book:
-        started, first = time.monotonic(), training.steps_done
+        started, steps = time.monotonic(), 0
         while training.steps_done < config.steps and not stop and time.monotonic() < deadline:
             numbers = training.step()
+            steps += 1
             advance(1)
-            wrong = training.watch.divergence(numbers)
+            wrong = training.watch.divergence(numbers) or training.broken_weights()
             due = training.steps_done % config.interval == 0 or training.steps_done == config.steps
             if due and not wrong:
-                speed = (training.steps_done - first) * config.batch_size / (time.monotonic() - started)
+                speed = steps * config.batch_size / (time.monotonic() - started)
                 wrong = _look(training, judge, numbers | {"images_per_second": speed}, book, best)
                 book.grid(training.steps_done, training.sample_grid(grid_columns), grid_columns)
             if wrong:
@@ -118,8 +119,8 @@ def _put_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> No
     if rollbacks:
         book.event(lost, f"{wrong}; for the second time: stopped")
         raise GateError(
-            f"step {lost:,}: {wrong}, for the second time: expected a training that stays alive; its best "
-            f"checkpoint is {good}; try smaller --generator-lr and --discriminator-lr, or another --preset"
+            f"step {lost:,}: {wrong}, for the second time: expected a training that stays alive; its last "
+            f"good checkpoint is {good}; try smaller --generator-lr, --discriminator-lr, or another --preset"
         )
     load_training(good, training)
     training.watch.rollbacks = rollbacks + 1

@@ -10,7 +10,7 @@ import tomli_w
 from lightning_fabric import Fabric
 
 from synthaug.augment.atomic import replacing
-from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
@@ -67,40 +67,48 @@ def train_run(
         DataError: see `train_generator`; or `config.toml` is not what this function wrote.
     """
     facts = _as_toml(config, source, images, fabric)
-    facts["source"] |= {"unlabelled_sha256": unlabelled.digest()} if unlabelled else {}
-    facts["source"] |= {"init_from": origin.card.sha256} if origin else {}
+    facts["source"] |= {  # always written, so that a resumed run can neither lose nor gain one
+        "unlabelled_sha256": "" if unlabelled is None else unlabelled.digest(),
+        "init_from": "" if origin is None else origin.card.sha256,
+        "watched": judge is not None,
+    }
     path = run / "config.toml"
     if resume and path.exists():
         _same_but_longer(path, facts)
     with replacing(path) as fresh:
         fresh.write_text(tomli_w.dumps(facts))
-    training = train_generator(
-        images,
-        config,
-        run,
-        fabric=fabric,
-        judge=judge,
-        unlabelled=unlabelled,
-        origin=origin,
-        resume=resume,
-        minutes=minutes,
-    )
+    generator = run / "generator.safetensors"
+    try:
+        training = train_generator(
+            images,
+            config,
+            run,
+            fabric=fabric,
+            judge=judge,
+            unlabelled=unlabelled,
+            origin=origin,
+            resume=resume,
+            minutes=minutes,
+        )
+    except GateError:
+        generator.unlink(missing_ok=True)  # of an earlier stop: nobody should take it for the result
+        raise
     seen = SeenImages.of(images)
     if unlabelled is not None:
         seen |= SeenImages.of(unlabelled)
     if origin is not None:
         seen |= origin.card.training_images
         source = source.after(origin.card)
+    kept = training.watch.best_step or training.steps_done
     card = GeneratorCard(
         class_names=images.class_names,
         size=training.ema.size,
         data=source.data,
         licence=source.licence,
-        config=asdict(config)
-        | {"steps_done": training.steps_done, "steps_of_best": training.watch.best_step},
+        config=asdict(config) | {"steps_done": training.steps_done, "steps_kept": kept},
         architecture=config.architecture,
     )
-    save_generator(run / "generator.safetensors", training.finished(), seen, card)
+    save_generator(generator, training.finished(), seen, card)
     return training
 
 

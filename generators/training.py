@@ -175,6 +175,14 @@ class GANTraining:
         average_into(self.ema, self.generator.module, decay)
         self.ema.grow(self.steps_done / self.config.steps)
 
+    def broken_weights(self) -> str:
+        """Which network holds a weight that is no number, in words; empty where none does."""
+        for name in ("generator", "discriminator"):
+            for parameter in getattr(self, name).module.parameters():
+                if not torch.isfinite(parameter).all():
+                    return f"divergence: a weight of the {name} is no number"
+        return ""
+
     def finished(self) -> ConditionalGenerator:
         """The averaged generator as it is kept; its batch norms see latents that depend on the seed alone."""
         if not self.config.ema_halflife:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from synthaug.augment.errors import UsageError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures import architecture
 from synthaug.generators.architectures.family import ConditionalDiscriminator, ConditionalGenerator
@@ -46,9 +46,12 @@ class Origin:
         beside = path.parent / "checkpoints" / "last.safetensors"
         discriminator = {}
         if beside.is_file():
-            with safe_open(beside, framework="pt") as file:
-                names = [n for n in file.keys() if n.startswith("discriminator.")]  # noqa: SIM118
-                discriminator = {n.removeprefix("discriminator."): file.get_tensor(n) for n in names}
+            try:
+                with safe_open(beside, framework="pt") as file:
+                    names = [n for n in file.keys() if n.startswith("discriminator.")]  # noqa: SIM118
+                    discriminator = {n.removeprefix("discriminator."): file.get_tensor(n) for n in names}
+            except (OSError, SafetensorError) as error:
+                raise DataError(f"{beside}: expected a checkpoint, could not read it: {error}") from None
         return cls(str(path), card, generator.state_dict(), discriminator)
 
     def recipe(self, config: GANConfig) -> GANConfig:
@@ -146,6 +149,8 @@ def _take_over(
     for name, ours in network.state_dict().items():
         source = theirs[name].to(ours.device)
         axis = axes.get(name)
+        if name.startswith("statistics."):
+            continue  # both networks know those of the new images
         if axis is None:
             if ours.shape == source.shape:
                 ours.copy_(source)
@@ -154,8 +159,7 @@ def _take_over(
         mine, other = ours.movedim(axis, 0), source.movedim(axis, 0)
         before = len(mine) - network.num_classes
         classes_there = other[before:]
-        if not name.startswith("statistics."):  # those of new classes are known, and of all images too
-            mine[:before] = other[:before]
-            mine[before:] = classes_there.mean(dim=0)
+        mine[:before] = other[:before]
+        mine[before:] = classes_there.mean(dim=0)
         for their_label, our_label in pairs:
             mine[before + our_label] = classes_there[their_label]

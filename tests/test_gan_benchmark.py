@@ -92,7 +92,7 @@ class TestACell:
         assert record["training"]["cpu_seconds"] >= TINY.cpu_seconds
         assert record["training"]["images_seen"] == 64 * record["training"]["steps"]
         kids = [look["kid"] for look in record["training"]["looks"]]
-        assert record["training"]["best_look"] == 1 + int(np.argmin(kids))
+        assert record["training"]["best_look"] >= 1 + int(np.argmin(kids))  # or a later one, but for noise
         metrics = {(row["metric"], row["part"]) for row in record["scores"]}
         assert {("KID", "overall"), ("agreement", "abnormal"), ("unpaired PSNR", "overall")} <= metrics
         assert all(row["n"] and row["floor"] for row in record["scores"])
@@ -238,11 +238,13 @@ def test_the_generator_of_the_best_look_is_kept(kind: type[Judge]) -> None:
     config = Cell("phantom", "vanilla", 0.2).config
     pair = fit(data.fit, config, fabric, judge, cpu_seconds=0.2)
     kids = [look["kid"] for look in pair.facts["looks"]]
-    assert pair.facts["best_look"] == 1 + int(np.argmin(kids))
+    best = pair.facts["best_look"]
+    assert kids[best - 1] <= min(kids[:best]) + judge.noise  # the latest, but for noise
+    assert all(kid > min(kids) + judge.noise for kid in kids[best:])
     latents = torch.randn(len(judge.labels), config.latent_dim, generator=random_numbers(config.seed))
     with torch.no_grad():
         images = pair.generator(latents, torch.from_numpy(judge.labels))
-    assert judge(to_uint8(images)).kid == pytest.approx(min(kids), rel=1e-3)
+    assert judge(to_uint8(images)).kid == pytest.approx(kids[best - 1], rel=1e-3)
 
 
 def test_of_more_images_those_of_the_highest_logits_are_kept() -> None:

@@ -34,7 +34,8 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
     facts = tomllib.loads((run / "config.toml").read_text())
     assert facts["generator"] == vars(TINY) | {"diffaugment": ["translation", "cutout"]}
     expected = {"data": SOURCE.data, "licence": "CC0", "dataset": "", "split_seed": 0}
-    assert facts["source"] == expected | {"images_sha256": images.digest()}
+    more = {"unlabelled_sha256": "", "init_from": "", "watched": False}
+    assert facts["source"] == expected | more | {"images_sha256": images.digest()}
     assert facts["precision"] == "32-true"
     lines = log_of(run)
     assert [line["step"] for line in lines] == [2, 4]

@@ -1,6 +1,7 @@
 """`synthaug train-generator`: recipes by flags, more images, other weights to start from, the watch."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -87,9 +88,9 @@ def test_a_set_whose_images_all_test_here_has_nothing_to_add():
 
 
 def test_a_training_goes_on_from_another_generator_with_its_network():
-    trained("--out", "donor", "--width", "5")
+    trained("--out", "donor", "--architecture", "resnet")
     found = trained("--init-from", "donor", "--out", "r", "--preset", "dcgan")
-    assert (found["config"]["architecture"], found["config"]["width"]) == ("light", 5)
+    assert (found["config"]["architecture"], found["config"]["width"]) == ("resnet", 4)
     card = Synthesizer("r").card
     assert "started from" in card.data
     facts = tomllib.loads(Path("r/config.toml").read_text())["source"]
@@ -114,3 +115,48 @@ def test_models_lists_every_preset_with_paper_and_parameters():
         "architectures"
     ].keys()
     assert {"bce", "lsgan", "wgan", "wgan-gp", "hinge"} == run.json["objectives"].keys()
+
+
+@pytest.mark.parametrize("lost", ["unlabelled", "init-from", "watch"])
+def test_a_resumed_run_can_not_lose_what_it_was_started_with(lost):
+    trained("--out", "donor")
+    flags = {
+        "unlabelled": ("--unlabelled", "phantom:n=400,abnormal=0.5"),
+        "init-from": ("--init-from", "donor"),
+    }
+    trained("--out", "r", *flags.get(lost, ()), watch="--watch" if lost == "watch" else "--no-watch")
+    run = synthaug("train-generator", *TINY, "--no-watch", "--steps", "6", "--out", "r", "--resume")
+    assert run.status == 2
+    assert "differ from r/config.toml" in run.err
+
+
+def test_a_width_other_than_that_of_the_generator_it_starts_from_is_refused():
+    trained("--out", "donor")
+    run = synthaug("train-generator", *TINY, "--init-from", "donor", "--width", "6", "--out", "r")
+    assert run.status == 2
+    assert "width 4 there, 6 here" in run.err
+
+
+def test_a_damaged_checkpoint_beside_the_generator_is_one_line():
+    trained("--out", "donor")
+    Path("donor/checkpoints/last.safetensors").write_bytes(b"half")
+    run = synthaug("train-generator", *TINY, "--init-from", "donor", "--out", "r")
+    assert run.status == 4
+    assert "Traceback" not in run.err
+
+
+def test_a_set_of_one_class_trains_unwatched():
+    exported = synthaug("export", "phantom:n=160", "all", "--format", "folder", "--size", "28")
+    assert exported.status == 0, exported.err
+
+    shutil.rmtree("all/abnormal")
+    run = synthaug("train-generator", "--dataset", "all", *TINY[2:], "--out", "r")
+    assert run.status == 0, run.err
+    assert "too few classes" in run.out
+
+
+def test_a_failed_training_leaves_no_generator_of_an_earlier_stop():
+    trained("--out", "r")
+    wild = ("--generator-lr", "1e30", "--overwrite", "--no-watch")
+    assert synthaug("train-generator", *TINY, *wild, "--out", "r").status == 3
+    assert not Path("r/generator.safetensors").exists()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from gan_fixtures import SOURCE, TINY, dark_and_bright, on_cpu
+from gan_fixtures import SOURCE, dark_and_bright, on_cpu
+from gan_fixtures import TINY as LIGHT
 
 from synthaug.augment.errors import UsageError
 from synthaug.augment.fingerprint import canonical_fingerprints
@@ -17,6 +18,7 @@ from synthaug.generators.sampling import Synthesizer
 from synthaug.generators.training import GANTraining
 from synthaug.generators.transfer import Origin
 
+TINY = replace(LIGHT, architecture="resnet")
 LATENTS = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
 
 
@@ -95,6 +97,16 @@ def test_every_architecture_passes_its_weights_on_between_class_counts(fabric, t
     training.step()
 
 
+def test_the_light_pair_keeps_the_statistics_of_the_new_images_in_both_networks(fabric, tmp_path):
+    train_run(dark_and_bright(), SOURCE, LIGHT, tmp_path, fabric=fabric)
+    images = of_classes("bright", "dark")
+    training = begun(Origin.read(tmp_path / "generator.safetensors"), images, fabric, LIGHT)
+    fresh = GANTraining(images, LIGHT, fabric)
+    for network, untouched in ((training.ema, fresh.ema), (training.discriminator, fresh.discriminator)):
+        assert torch.equal(network.state_dict()["statistics.mean"], untouched.state_dict()["statistics.mean"])
+    assert not torch.equal(training.ema.stem.weight, fresh.ema.stem.weight)
+
+
 def test_every_architecture_is_tried():
     assert set(ARCHITECTURES) == {"light", "resnet", "mlp", "dcgan", "sndcgan", "monai", "progressive"}
 
@@ -105,7 +117,7 @@ def test_every_architecture_is_tried():
         (dark_and_bright(side=32), TINY, "image_size 28 there, 32 here"),
         (dark_and_bright(channels=3), TINY, "channels 1 there, 3 here"),
         (dark_and_bright(), replace(TINY, width=5), "width 4 there, 5 here"),
-        (dark_and_bright(), replace(TINY, architecture="mlp"), "architecture light there, mlp here"),
+        (dark_and_bright(), replace(TINY, architecture="mlp"), "architecture resnet there, mlp here"),
     ],
 )
 def test_another_network_or_image_is_refused_with_both_numbers(run, fabric, images, config, said):

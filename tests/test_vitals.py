@@ -7,7 +7,7 @@ from gan_fixtures import on_cpu
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.phantom import phantom
 from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.vitals import Judge, judge_of
+from synthaug.evaluation.vitals import Judge, can_judge, judge_of
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,10 @@ def test_the_same_samples_are_judged_the_same(judge):
     assert judge(fresh(judge)) == judge(fresh(judge))
 
 
-def test_too_few_validation_images_have_no_judge(judge):
+def test_too_few_validation_images_cannot_judge(judge):
     train, val, test = (phantom([5, 4], size=28, seed=seed) for seed in (5, 6, 7))
-    assert judge_of(Splits(name="few", train=train, val=val, test=test), judge.extractor) is None
+    assert not can_judge(Splits(name="few", train=train, val=val, test=test))
+    assert can_judge(Splits(name="more", train=train, val=judge.val, test=test))
 
 
 def test_at_most_512_images_are_looked_at(judge):

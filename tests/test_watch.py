@@ -134,7 +134,7 @@ class TestWhatATrainingDoes:
         until_two = train_run(dark_and_bright(), SOURCE, one_look_a_step(2), tmp_path / "two", fabric=fabric)
         for name, kept in training.ema.state_dict().items():
             assert torch.equal(kept, until_two.ema.state_dict()[name]), name
-        assert Synthesizer(tmp_path / "run").card.config["steps_of_best"] == 2
+        assert Synthesizer(tmp_path / "run").card.config["steps_kept"] == 2
 
     def test_a_collapse_is_named_and_put_back_to_the_best_checkpoint(self, fabric, tmp_path, caplog):
         judge = ScriptedJudge([HEALTHY, replace(HEALTHY, kid=0.12), self.collapsed, HEALTHY])

@@ -52,14 +52,14 @@ def fit(
 ) -> Pair:
     """Train for `cpu_seconds` of process time; the judge's looks and the calibration are not counted.
 
-    Looks are taken at equal marks of process time; the generator with the lowest KID on the judge's images is
+    Looks are taken at equal marks of process time; the generator that `Watch.remember` keeps is
     kept, with the discriminator of the same moment. A training that diverges ends there.
     """
     config = replace(config, steps=planned_steps(images, config, fabric, cpu_seconds, unlabelled))
     training = GANTraining(images, config, fabric, unlabelled)
     if origin is not None:
         origin.give_to(training)
-    best, best_kid, best_look = states(training), math.inf, 0
+    best, best_look = states(training), 0
     looks: list[dict[str, float]] = []
     spent, wrong = 0.0, ""
     for mark in cpu_seconds * np.arange(1, LOOKS + 1) / LOOKS:
@@ -74,8 +74,8 @@ def fit(
             continue
         vitals = judge(training.samples(judge.labels))
         looks.append({"cpu_seconds": spent, "steps": training.steps_done, **asdict(vitals)})
-        if vitals.kid < best_kid:
-            best, best_kid, best_look = states(training), vitals.kid, len(looks)
+        if training.watch.remember(training.steps_done, vitals, judge.noise):
+            best, best_look = states(training), len(looks)
     training.ema.load_state_dict(best[0])
     generator = training.finished()
     discriminator = training.discriminator.module

@@ -23,8 +23,8 @@ the data sets, `WORK` the trained cells. {made}
 **Equal process time.** Every row of a table was trained for the same process time on one thread (CPU-s), on
 the same images; what it saw in that time is in the row. Twelve looks at equal marks, not counted, compare
 samples with validation images in the features of a classifier trained on the generator's own images; the
-generator of the lowest KID is kept, for every recipe in the same way. A recipe that grows was planned, from
-the cost of steps spread over its growth, to be full-grown at 90 % of the time.
+latest generator of the lowest KID, but for noise, is kept, for every recipe alike. A recipe that grows was
+planned, from the cost of steps spread over its growth, to be full-grown at 90 % of the time.
 
 **The numbers** are medians over seeds with the lowest to the highest in brackets, where they differ. A seed
 sets initial weights, batches and latents; the images are the same. Synthetic images, in the reference's class

@@ -9,7 +9,7 @@ from protocols import PROTOCOLS
 
 from synthaug.generators.presets import PRESETS
 
-LECAM = 0.3  # the paper's weight for BigGAN, whose hinge loss the default has (Tseng et al. 2021)
+LECAM = 0.3  # the paper's weight for BigGAN, (Tseng et al. 2021)
 KEPT = 0.8  # of the images that are made, in selection by the discriminator
 ORIGINS = {"pneumoniamnist": "chestmnist", "mednist": f"{SHIPPED}chest-xray"}
 WITHOUT_DIFFAUGMENT: tuple[tuple[str, Any], ...] = (("diffaugment", ()),)
