@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 EXPLODED = 1e6  # mean absolute logit; a Wasserstein critic's stand at some hundreds
 FELL_AWAY = 0.5  # of the best recall or diversity so far
+LOOKS_IN_A_ROW = 2
 WORTH_LOSING = 0.1  # recall or diversity that a training must once have had to be said to have lost it
 
 
@@ -53,6 +54,7 @@ class Watch:
         best_step: of the look whose weights are to be kept.
         best_recall, best_diversity: highest seen, not of one look.
         rollbacks: how often the training was put back.
+        alarms: looks in a row that found a collapse.
     """
 
     lowest_kid: float = math.inf
@@ -60,6 +62,7 @@ class Watch:
     best_recall: float = 0.0
     best_diversity: float = 0.0
     rollbacks: int = 0
+    alarms: int = 0
 
     def as_numbers(self) -> list[float]:
         """For a checkpoint, in the order of the fields."""
@@ -68,8 +71,8 @@ class Watch:
     @classmethod
     def of_numbers(cls, numbers: list[float]) -> "Watch":
         """What `as_numbers` gave."""
-        kid, step, recall, diversity, rollbacks = numbers
-        return cls(kid, int(step), recall, diversity, int(rollbacks))
+        kid, step, recall, diversity, rollbacks, alarms = numbers
+        return cls(kid, int(step), recall, diversity, int(rollbacks), int(alarms))
 
     def divergence(self, numbers: Mapping[str, float]) -> str:
         """Why a training with these losses and logits is beyond help; empty where it is not."""
@@ -82,9 +85,17 @@ class Watch:
         return ""
 
     def collapse(self, vitals: Vitals, noise: float = 0.0) -> str:
-        """What fell away since earlier looks, while the images became worse; empty where nothing did."""
+        """What fell away since earlier looks, while the images became worse; empty where nothing did.
+
+        It takes two looks in a row: a young training stumbles and gets up again.
+        """
         if not math.isfinite(vitals.kid):
             return f"divergence: KID of the samples is {vitals.kid}"
+        found = self._fell_away(vitals, noise)
+        self.alarms = self.alarms + 1 if found else 0
+        return found if self.alarms >= LOOKS_IN_A_ROW else ""
+
+    def _fell_away(self, vitals: Vitals, noise: float) -> str:
         if not vitals.kid - self.lowest_kid > max(noise, abs(self.lowest_kid)):
             return ""  # the distribution is about as near as ever: what varied more had been noise
         for name, now, best in (
@@ -105,7 +116,7 @@ class Watch:
         """
         self.best_recall = max(self.best_recall, vitals.recall)
         self.best_diversity = max(self.best_diversity, vitals.diversity)
-        if vitals.kid > self.lowest_kid + noise:
+        if vitals.kid > self.lowest_kid + noise or self.alarms:
             return False
         self.lowest_kid, self.best_step = min(vitals.kid, self.lowest_kid), step
         return True

@@ -68,37 +68,58 @@ class TestDivergence:
         assert Watch().divergence(LOSSES | {"real logit": 800.0, "discriminator": -900.0}) == ""
 
 
+def collapse(watch, vitals, noise=0.0):
+    """What two looks in a row that see the same find."""
+    watch.collapse(vitals, noise)
+    return watch.collapse(vitals, noise)
+
+
 class TestCollapse:
+    def test_one_look_is_none_and_a_recovery_in_between_starts_anew(self):
+        watch, gone = a_watch(), Vitals(kid=0.5, recall=0.1, diversity=0.9)
+        assert [watch.collapse(seen) != "" for seen in (gone, HEALTHY, gone, gone)] == [
+            False,
+            False,
+            False,
+            True,
+        ]
+
+    def test_a_suspect_look_is_not_kept(self):
+        watch = a_watch()
+        suspect = Vitals(kid=0.3, recall=0.1, diversity=0.9)
+        watch.collapse(suspect)
+        assert not watch.remember(2, suspect, noise=1.0)
+
     def test_recall_that_falls_away_while_kid_rises_is_one(self):
-        said = a_watch().collapse(Vitals(kid=0.5, recall=0.1, diversity=0.9))
+        said = collapse(a_watch(), Vitals(kid=0.5, recall=0.1, diversity=0.9))
         assert said == "collapse: recall 0.10 of 0.60, KID 0.5 of 0.1"
 
     def test_diversity_that_falls_away_while_kid_rises_is_one(self):
-        assert "collapse: diversity 0.20 of 0.90" in a_watch().collapse(Vitals(0.5, 0.6, 0.2))
+        assert "collapse: diversity 0.20 of 0.90" in collapse(a_watch(), Vitals(0.5, 0.6, 0.2))
 
     def test_less_diversity_nearer_to_the_real_images_is_none(self):
-        assert a_watch().collapse(Vitals(kid=0.05, recall=0.1, diversity=0.1)) == ""
+        assert collapse(a_watch(), Vitals(kid=0.05, recall=0.1, diversity=0.1)) == ""
 
     def test_a_kid_worse_by_no_more_than_noise_is_none(self):
         gone = Vitals(kid=0.3, recall=0.1, diversity=0.1)
-        assert a_watch().collapse(gone, noise=0.25) == ""
-        assert a_watch().collapse(gone, noise=0.15)
+        assert collapse(a_watch(), gone, noise=0.25) == ""
+        assert collapse(a_watch(), gone, noise=0.15)
 
     def test_below_zero_too_a_kid_must_rise_for_a_collapse(self):
         watch = Watch(lowest_kid=-0.02, best_recall=0.8, best_diversity=0.9)
-        assert watch.collapse(Vitals(-0.01, 0.1, 0.9)) == ""
-        assert watch.collapse(Vitals(0.3, 0.1, 0.9)).startswith("collapse: recall")
+        assert collapse(watch, Vitals(-0.01, 0.1, 0.9)) == ""
+        assert collapse(watch, Vitals(0.3, 0.1, 0.9)).startswith("collapse: recall")
 
     def test_a_worse_kid_with_all_modes_is_none(self):
-        assert a_watch().collapse(Vitals(kid=9.0, recall=0.5, diversity=0.8)) == ""
+        assert collapse(a_watch(), Vitals(kid=9.0, recall=0.5, diversity=0.8)) == ""
 
     def test_a_young_training_that_never_had_diversity_cannot_lose_it(self):
         watch = Watch()
         watch.remember(1, Vitals(kid=5.0, recall=0.0, diversity=0.04))
-        assert watch.collapse(Vitals(kid=20.0, recall=0.0, diversity=0.01)) == ""
+        assert collapse(watch, Vitals(kid=20.0, recall=0.0, diversity=0.01)) == ""
 
     def test_a_kid_that_is_no_number_is_divergence(self):
-        assert a_watch().collapse(Vitals(math.nan, 0.5, 0.5)) == "divergence: KID of the samples is nan"
+        assert collapse(a_watch(), Vitals(math.nan, 0.5, 0.5)) == "divergence: KID of the samples is nan"
 
 
 class TestWhichWeightsAreKept:
@@ -137,26 +158,26 @@ class TestWhatATrainingDoes:
         assert Synthesizer(tmp_path / "run").card.config["steps_kept"] == 2
 
     def test_a_collapse_is_named_and_put_back_to_the_best_checkpoint(self, fabric, tmp_path, caplog):
-        judge = ScriptedJudge([HEALTHY, replace(HEALTHY, kid=0.12), self.collapsed, HEALTHY])
+        judge = ScriptedJudge([HEALTHY, replace(HEALTHY, kid=0.12), self.collapsed, self.collapsed, HEALTHY])
         training = train_generator(
             dark_and_bright(), one_look_a_step(4), tmp_path, fabric=fabric, judge=judge
         )
         assert (training.steps_done, training.watch.rollbacks) == (4, 1)
         (event,) = [line for line in log_of(tmp_path) if "event" in line]
-        assert event["step"] == 3
+        assert event["step"] == 4
         assert event["event"].startswith("collapse: recall 0.00 of 0.60")
         assert event["event"].endswith("put back to step 1")
-        assert "step 3: collapse" in caplog.text
+        assert "step 4: collapse" in caplog.text
 
     def test_after_it_both_generators_are_the_good_average_with_new_numbers(self, fabric, tmp_path):
-        config = one_look_a_step(3)
+        config = one_look_a_step(4)
         judge = ScriptedJudge([HEALTHY, self.collapsed])
 
         class Interrupted(Exception):
             pass
 
         def look_and_stop(pixels):
-            if judge.looks == 2:
+            if judge.looks == 3:
                 raise Interrupted
             return judge(pixels)
 
@@ -175,11 +196,11 @@ class TestWhatATrainingDoes:
 
     def test_a_second_collapse_stops_the_run_and_keeps_the_best_checkpoint(self, fabric, tmp_path):
         judge = ScriptedJudge([HEALTHY, self.collapsed])
-        with pytest.raises(GateError, match=r"step 2: collapse: .*for the second time.*best\.safetensors"):
+        with pytest.raises(GateError, match=r"step 3: collapse: .*for the second time.*best\.safetensors"):
             train_run(dark_and_bright(), SOURCE, one_look_a_step(9), tmp_path, fabric=fabric, judge=judge)
         assert (tmp_path / "checkpoints" / "best.safetensors").is_file()
         assert not (tmp_path / "generator.safetensors").exists()
-        assert [line["step"] for line in log_of(tmp_path) if "event" in line] == [2, 2]
+        assert [line["step"] for line in log_of(tmp_path) if "event" in line] == [3, 3]
 
     def test_a_training_that_blows_up_diverges_with_its_name(self, fabric, tmp_path):
         wild = replace(one_look_a_step(60), objective="wgan", generator_lr=1e30, discriminator_lr=1e-3)
