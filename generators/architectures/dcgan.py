@@ -1,6 +1,7 @@
 """DCGAN: transposed convolutions up, strided convolutions down (Radford et al. 2015)."""
 
 from itertools import pairwise
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from synthaug.generators.architectures.family import (
     Architecture,
     ConditionalDiscriminator,
     ConditionalGenerator,
+    DiscriminatorSize,
+    GeneratorSize,
     constrain,
     halvings,
     normal_weights,
@@ -26,24 +29,18 @@ class DCGANGenerator(ConditionalGenerator):
     bedrooms has 128. The first layer makes 4×4, or what repeated halving of the side ends in: 7×7 for 28 px.
     """
 
-    def __init__(self, *, num_classes: int, image_size: int, channels: int, latent_dim: int, width: int):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            width=width,
-        )
-        first_side, maps = sides_and_maps(image_size, width)
+    def __init__(self, **size: Unpack[GeneratorSize]):
+        super().__init__(**size)
+        first_side, maps = sides_and_maps(self.image_size, self.width)
         maps.reverse()  # most first
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(latent_dim + num_classes, maps[0], first_side, bias=False)
+            nn.ConvTranspose2d(self.latent_dim + self.num_classes, maps[0], first_side, bias=False)
         ]
         for c_in, c_out in pairwise(maps):
             layers += [nn.BatchNorm2d(c_in), nn.ReLU()]
             layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=False)]
         layers += [nn.BatchNorm2d(maps[-1]), nn.ReLU()]
-        layers += [nn.ConvTranspose2d(maps[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
+        layers += [nn.ConvTranspose2d(maps[-1], self.channels, 4, stride=2, padding=1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         normal_weights(self)
 
@@ -60,27 +57,18 @@ class DCGANDiscriminator(ConditionalDiscriminator):
     `width` feature maps at half the image's side, doubling as the side halves. Published width: 64.
     """
 
-    def __init__(
-        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
-    ):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            norm=norm,
-            spectral=spectral,
-        )
-        last_side, maps = sides_and_maps(image_size, width)
-        first = nn.Conv2d(channels + num_classes, width, 4, stride=2, padding=1)
+    def __init__(self, **size: Unpack[DiscriminatorSize]):
+        super().__init__(**size)
+        last_side, maps = sides_and_maps(self.image_size, self.width)
+        first = nn.Conv2d(self.channels + self.num_classes, self.width, 4, stride=2, padding=1)
         layers: list[nn.Module] = [first, nn.LeakyReLU(0.2)]
         for c_in, c_out in pairwise(maps):
-            layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1, bias=norm == "none")]
-            layers += [NORMS[norm](c_out), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1, bias=self.norm == "none")]
+            layers += [NORMS[self.norm](c_out), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         self.score = nn.Conv2d(maps[-1], 1, last_side)
         normal_weights(self)
-        constrain(self.layers, spectral)
+        constrain(self.layers, self.spectral)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1], (N,) int64 -> (N,) logits."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,27 @@ from torch.nn.utils.parametrizations import spectral_norm
 from synthaug.augment.errors import UsageError
 
 UNKNOWN = -1  # the label of an image whose class nobody knows
+
+
+class GeneratorSize(TypedDict):
+    """The arguments of every generator, see `ConditionalGenerator`."""
+
+    num_classes: int
+    image_size: int
+    channels: int
+    latent_dim: int
+    width: int
+
+
+class DiscriminatorSize(TypedDict):
+    """The arguments of every discriminator, see `ConditionalDiscriminator`."""
+
+    num_classes: int
+    image_size: int
+    channels: int
+    width: int
+    norm: str
+    spectral: bool
 
 
 class ConditionalGenerator(nn.Module):

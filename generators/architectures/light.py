@@ -12,6 +12,7 @@ clipped, then gives slopes as large as a class of high contrast, and one weight 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from synthaug.generators.architectures.family import (
     Architecture,
     ConditionalDiscriminator,
     ConditionalGenerator,
+    DiscriminatorSize,
+    GeneratorSize,
     Statistics,
     constrain,
     halvings,
@@ -54,24 +57,20 @@ class SelfModulatedNorm(nn.Module):
 class LightGenerator(ConditionalGenerator):
     """`width` is the number of feature maps at the two largest sides; below, they double, up to 4 ×."""
 
-    def __init__(self, *, num_classes: int, image_size: int, channels: int, latent_dim: int, width: int):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            width=width,
-        )
-        sides = halvings(image_size)
-        maps = [min(4 * width, max(width, width * image_size // (2 * side))) for side in sides]
-        condition_dim = latent_dim + EMBEDDED
-        self.statistics = Statistics(num_classes)
-        self.embed = nn.Embedding(num_classes, EMBEDDED)
+    def __init__(self, **size: Unpack[GeneratorSize]):
+        super().__init__(**size)
+        sides = halvings(self.image_size)
+        maps = [
+            min(4 * self.width, max(self.width, self.width * self.image_size // (2 * side))) for side in sides
+        ]
+        condition_dim = self.latent_dim + EMBEDDED
+        self.statistics = Statistics(self.num_classes)
+        self.embed = nn.Embedding(self.num_classes, EMBEDDED)
         self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
         self.first_shape = (maps[0], sides[0], sides[0])
         self.norms = nn.ModuleList(SelfModulatedNorm(c, condition_dim) for c in maps)
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(maps))
-        self.to_image = nn.Conv2d(maps[-1], channels, 3, padding=1)
+        self.to_image = nn.Conv2d(maps[-1], self.channels, 3, padding=1)
         glorot_weights(self)
 
     def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
@@ -94,30 +93,21 @@ class LightGenerator(ConditionalGenerator):
 class LightDiscriminator(ConditionalDiscriminator):
     """`width` is the number of feature maps after the patches, doubling as the side halves, up to 8 ×."""
 
-    def __init__(
-        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
-    ):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            norm=norm,
-            spectral=spectral,
-        )
-        sides = [image_size // PATCH]
+    def __init__(self, **size: Unpack[DiscriminatorSize]):
+        super().__init__(**size)
+        sides = [self.image_size // PATCH]
         while sides[-1] > 4:
             sides.append((sides[-1] + 1) // 2)
-        maps = [width * min(8, 2**k) for k in range(len(sides))]
-        self.statistics = Statistics(num_classes)
+        maps = [self.width * min(8, 2**k) for k in range(len(sides))]
+        self.statistics = Statistics(self.num_classes)
         self.patches = nn.PixelUnshuffle(PATCH)
-        self.stem = nn.Conv2d(PATCH**2 * channels, maps[0], 3, padding=1)
+        self.stem = nn.Conv2d(PATCH**2 * self.channels, maps[0], 3, padding=1)
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(maps))
         glorot_weights(self)
-        constrain(self, spectral)
+        constrain(self, self.spectral)
         features = maps[-1] * sides[-1] ** 2
         self.score = nn.Linear(features, 1)
-        self.embed = nn.Embedding(num_classes, features)
+        self.embed = nn.Embedding(self.num_classes, features)
         glorot_weights(self.score)
 
     def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:

@@ -6,6 +6,7 @@ against 784-512-256-1 for 28 px grey, and the same hidden layers between other e
 
 import math
 from itertools import pairwise
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from synthaug.generators.architectures.family import (
     Architecture,
     ConditionalDiscriminator,
     ConditionalGenerator,
+    DiscriminatorSize,
+    GeneratorSize,
     constrain,
     one_hot,
     with_label,
@@ -26,19 +29,13 @@ class MLPGenerator(ConditionalGenerator):
     Hidden layers of 1, 2 and 4 × `width`; published width: 128, with a `latent_dim` of 100.
     """
 
-    def __init__(self, *, num_classes: int, image_size: int, channels: int, latent_dim: int, width: int):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            width=width,
-        )
-        self.shape = (channels, image_size, image_size)
-        layers = [nn.Linear(latent_dim + num_classes, width), nn.LeakyReLU(0.2)]
-        for n_in, n_out in pairwise((width, 2 * width, 4 * width)):
+    def __init__(self, **size: Unpack[GeneratorSize]):
+        super().__init__(**size)
+        self.shape = (self.channels, self.image_size, self.image_size)
+        layers = [nn.Linear(self.latent_dim + self.num_classes, self.width), nn.LeakyReLU(0.2)]
+        for n_in, n_out in pairwise((self.width, 2 * self.width, 4 * self.width)):
             layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Linear(4 * width, math.prod(self.shape)), nn.Tanh())
+        self.layers = nn.Sequential(*layers, nn.Linear(4 * self.width, math.prod(self.shape)), nn.Tanh())
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """(N, Z) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
@@ -49,22 +46,13 @@ class MLPGenerator(ConditionalGenerator):
 class MLPDiscriminator(ConditionalDiscriminator):
     """Linear layers with leaky ReLU, no norm. Hidden layers of 4 and 2 × `width`; published width: 128."""
 
-    def __init__(
-        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
-    ):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            norm=norm,
-            spectral=spectral,
-        )
-        sizes = (channels * image_size**2 + num_classes, 4 * width, 2 * width)
+    def __init__(self, **size: Unpack[DiscriminatorSize]):
+        super().__init__(**size)
+        sizes = (self.channels * self.image_size**2 + self.num_classes, 4 * self.width, 2 * self.width)
         hidden = [layer for size in pairwise(sizes) for layer in (nn.Linear(*size), nn.LeakyReLU(0.2))]
         self.hidden = nn.Sequential(*hidden)
-        self.score = nn.Linear(2 * width, 1)
-        constrain(self.hidden, spectral)
+        self.score = nn.Linear(2 * self.width, 1)
+        constrain(self.hidden, self.spectral)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1], (N,) int64 -> (N,) logits."""

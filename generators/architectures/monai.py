@@ -3,6 +3,8 @@
 MONAI is imported where a network is built: it takes seconds, and listing the families should not.
 """
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,8 @@ from synthaug.generators.architectures.family import (
     Architecture,
     ConditionalDiscriminator,
     ConditionalGenerator,
+    DiscriminatorSize,
+    GeneratorSize,
     constrain,
     halvings,
     normal_weights,
@@ -27,22 +31,16 @@ class MONAIGenerator(ConditionalGenerator):
     Published width: 8, with a `latent_dim` of 64: (64, 8, 8), then 32, 16, 8 maps and a 64 px image.
     """
 
-    def __init__(self, *, num_classes: int, image_size: int, channels: int, latent_dim: int, width: int):
+    def __init__(self, **size: Unpack[GeneratorSize]):
         from monai.networks.nets.generator import Generator
 
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            width=width,
-        )
-        first_side, *larger = halvings(image_size, smallest=7)
-        maps = [width * 2**k for k in reversed(range(len(larger)))]
+        super().__init__(**size)
+        first_side, *larger = halvings(self.image_size, smallest=7)
+        maps = [self.width * 2**k for k in reversed(range(len(larger)))]
         self.network = Generator(
-            latent_shape=(latent_dim + num_classes,),
-            start_shape=(width * 2 ** len(larger), first_side, first_side),
-            channels=[*maps, channels],
+            latent_shape=(self.latent_dim + self.num_classes,),
+            start_shape=(self.width * 2 ** len(larger), first_side, first_side),
+            channels=[*maps, self.channels],
             strides=[2] * len(larger) + [1],
         )
         normal_weights(self)
@@ -61,35 +59,26 @@ class MONAIDiscriminator(ConditionalDiscriminator):
     maps for 64 px). The tutorial's last sigmoid is left to the objective.
     """
 
-    def __init__(
-        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
-    ):
+    def __init__(self, **size: Unpack[DiscriminatorSize]):
         from monai.networks.nets.classifier import Discriminator
 
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            norm=norm,
-            spectral=spectral,
-        )
-        sides = [image_size]
+        super().__init__(**size)
+        sides = [self.image_size]
         while sides[-1] > 4:
             sides.append((sides[-1] + 1) // 2)  # a 5×5 kernel of stride 2 rounds odd sides up
         steps = len(sides) - 1
         self.network = Discriminator(
-            in_shape=(channels + num_classes, image_size, image_size),
-            channels=(*(width * 2**k for k in range(steps)), 1),
+            in_shape=(self.channels + self.num_classes, self.image_size, self.image_size),
+            channels=(*(self.width * 2**k for k in range(steps)), 1),
             strides=(*[2] * steps, 1),
             num_res_units=1,
             kernel_size=5,
-            norm=MONAI_NORMS[norm],
+            norm=MONAI_NORMS[self.norm],
             last_act=None,
         )
         repeatable_dropout(self.network)
         normal_weights(self)
-        constrain(self.network.net, spectral)
+        constrain(self.network.net, self.spectral)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1], (N,) int64 -> (N,) logits."""

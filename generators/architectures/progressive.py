@@ -7,6 +7,7 @@ generator enlarges what it made, the discriminator shrinks what it gets.
 
 import math
 from itertools import pairwise
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from synthaug.generators.architectures.family import (
     Architecture,
     ConditionalDiscriminator,
     ConditionalGenerator,
+    DiscriminatorSize,
+    GeneratorSize,
     constrain,
     halvings,
     with_label,
@@ -34,26 +37,20 @@ class ProgressiveGenerator(ConditionalGenerator):
 
     progress: Tensor
 
-    def __init__(self, *, num_classes: int, image_size: int, channels: int, latent_dim: int, width: int):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            width=width,
-        )
-        self.sides = halvings(image_size)
-        maps, first_side = [maps_at(side, width) for side in self.sides], self.sides[0]
+    def __init__(self, **size: Unpack[GeneratorSize]):
+        super().__init__(**size)
+        self.sides = halvings(self.image_size)
+        maps, first_side = [maps_at(side, self.width) for side in self.sides], self.sides[0]
         self.first_shape = (maps[0], first_side, first_side)
         self.norm = PixelNorm()
         first_values, gain = math.prod(self.first_shape), LEAKY_GAIN / first_side
-        self.stem = EqualisedLinear(latent_dim + num_classes, first_values, gain)
+        self.stem = EqualisedLinear(self.latent_dim + self.num_classes, first_values, gain)
         self.first = nn.Sequential(nn.LeakyReLU(0.2), PixelNorm(), *convolution(maps[0], maps[0]))
         self.blocks = nn.ModuleList(
             nn.Sequential(*convolution(c_in, c_out), *convolution(c_out, c_out))
             for c_in, c_out in pairwise(maps)
         )
-        self.to_image = nn.ModuleList(EqualisedConv2d(c, channels, 1, gain=1.0) for c in maps)
+        self.to_image = nn.ModuleList(EqualisedConv2d(c, self.channels, 1, gain=1.0) for c in maps)
         self.register_buffer("progress", torch.ones(()))  # saved with the weights; fresh: full grown
 
     def grow(self, progress: float) -> None:
@@ -82,20 +79,11 @@ class ProgressiveDiscriminator(ConditionalDiscriminator):
 
     progress: Tensor
 
-    def __init__(
-        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
-    ):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            norm=norm,
-            spectral=spectral,
-        )
-        self.sides = halvings(image_size)
-        maps, last_side = [maps_at(side, width) for side in self.sides], self.sides[0]
-        self.from_image = nn.ModuleList(EqualisedConv2d(channels + num_classes, c, 1) for c in maps)
+    def __init__(self, **size: Unpack[DiscriminatorSize]):
+        super().__init__(**size)
+        self.sides = halvings(self.image_size)
+        maps, last_side = [maps_at(side, self.width) for side in self.sides], self.sides[0]
+        self.from_image = nn.ModuleList(EqualisedConv2d(self.channels + self.num_classes, c, 1) for c in maps)
         self.blocks = nn.ModuleList(
             nn.Sequential(*convolution(c, c, norm=False), *convolution(c, c_below, norm=False))
             for c_below, c in pairwise(maps)
@@ -106,8 +94,8 @@ class ProgressiveDiscriminator(ConditionalDiscriminator):
             EqualisedLinear(maps[0] * last_side**2, maps[0]),
             nn.LeakyReLU(0.2),
         )
-        constrain(self, spectral)
-        for layer in self.modules() if spectral else []:
+        constrain(self, self.spectral)
+        for layer in self.modules() if self.spectral else []:
             if isinstance(layer, EqualisedConv2d | EqualisedLinear):
                 layer.scale = 1.0  # the spectral norm is the scale
         self.score = EqualisedLinear(maps[0], 1, gain=1.0)

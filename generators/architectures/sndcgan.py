@@ -3,6 +3,8 @@
 With 128 px and three channels, the form that MedGAN-like projects use for skin lesions and lung CT.
 """
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from synthaug.generators.architectures.dcgan import DCGANGenerator
 from synthaug.generators.architectures.family import (
     Architecture,
     ConditionalDiscriminator,
+    DiscriminatorSize,
     constrain,
     halvings,
     normal_weights,
@@ -25,20 +28,11 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
     as in all our families; the paper holds it too.
     """
 
-    def __init__(
-        self, *, num_classes: int, image_size: int, channels: int, width: int, norm: str, spectral: bool
-    ):
-        super().__init__(
-            num_classes=num_classes,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            norm=norm,
-            spectral=spectral,
-        )
-        sides = halvings(image_size)
-        maps = [width * min(2**k, 8) for k in range(len(sides))]
-        c_in, layers = channels + num_classes, []
+    def __init__(self, **size: Unpack[DiscriminatorSize]):
+        super().__init__(**size)
+        sides = halvings(self.image_size)
+        maps = [self.width * min(2**k, 8) for k in range(len(sides))]
+        c_in, layers = self.channels + self.num_classes, []
         for c in maps[:-1]:
             layers += [nn.Conv2d(c_in, c, 3, padding=1), nn.LeakyReLU(0.1)]
             layers += [nn.Conv2d(c, c, 4, stride=2, padding=1), nn.LeakyReLU(0.1)]
@@ -47,7 +41,7 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         self.layers = nn.Sequential(*layers)
         self.score = nn.Linear(maps[-1] * sides[0] ** 2, 1)
         normal_weights(self)
-        constrain(self.layers, spectral)
+        constrain(self.layers, self.spectral)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1], (N,) int64 -> (N,) logits."""
