@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from synthaug.augment.errors import GateError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.progress import progress_bar
+from synthaug.generators.architectures.family import ConditionalGenerator
 from synthaug.generators.checkpoint import load_averaged, load_training, save_training
 from synthaug.generators.config import GANConfig
 from synthaug.generators.players import average_into
@@ -83,8 +84,9 @@ def train_generator(
             due = training.steps_done % config.interval == 0 or training.steps_done == config.steps
             if due and not wrong:
                 speed = steps * config.batch_size / (time.monotonic() - started)
-                wrong = _look(training, judge, numbers | {"images_per_second": speed}, book, best)
-                book.grid(training.steps_done, training.sample_grid(grid_columns), grid_columns)
+                seen = training.finished()
+                wrong = _look(training, seen, judge, numbers | {"images_per_second": speed}, book, best)
+                book.grid(training.steps_done, training.sample_grid(grid_columns, seen), grid_columns)
             if wrong:
                 lost = training.steps_done
                 _put_back(training, wrong, best if best.exists() else last, book)
@@ -98,13 +100,18 @@ def train_generator(
 
 
 def _look(
-    training: GANTraining, judge: Judge | None, numbers: dict[str, float], book: RunLog, best: Path
+    training: GANTraining,
+    finished: ConditionalGenerator,
+    judge: Judge | None,
+    numbers: dict[str, float],
+    book: RunLog,
+    best: Path,
 ) -> str:
     """Log the numbers, judge the samples, keep the best; what is wrong, or nothing."""
     if judge is None:
         book.scalars(training.steps_done, numbers)
         return ""
-    vitals = judge(training.samples(judge.labels))
+    vitals = judge(training.samples(judge.labels, finished))
     found = {"kid": vitals.kid, "recall": vitals.recall, "diversity": vitals.diversity}
     book.scalars(training.steps_done, numbers | found)
     wrong = training.watch.collapse(vitals, judge.noise)

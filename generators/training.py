@@ -194,15 +194,23 @@ class GANTraining:
             return recalibrated(self.ema, latents, labels)
 
     @torch.no_grad()
-    def samples(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """The finished generator's images of the same latents at every call, (N, C, H, W)."""
-        generator = self.finished()
+    def samples(
+        self, labels: npt.NDArray[np.int64], generator: ConditionalGenerator | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Images of the same latents at every call, (N, C, H, W).
+
+        Args:
+            generator: what `finished` gave, where it is at hand already.
+        """
+        generator = generator or self.finished()
         rng = random_numbers(self.config.seed)
         latents = torch.randn(len(labels), self.config.latent_dim, generator=rng).to(self.fabric.device)
         asked = torch.from_numpy(labels).to(self.fabric.device)
         parts = zip(torch.split(latents, SAMPLED_AT_ONCE), torch.split(asked, SAMPLED_AT_ONCE), strict=True)
         return np.concatenate([to_uint8(generator(z, label)) for z, label in parts])
 
-    def sample_grid(self, columns: int = 8) -> npt.NDArray[np.uint8]:
+    def sample_grid(
+        self, columns: int = 8, generator: ConditionalGenerator | None = None
+    ) -> npt.NDArray[np.uint8]:
         """`columns` samples of every class, (classes × columns, C, H, W)."""
-        return self.samples(np.repeat(np.arange(len(self.images.class_names)), columns))
+        return self.samples(np.repeat(np.arange(len(self.images.class_names)), columns), generator)
