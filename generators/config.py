@@ -4,8 +4,7 @@ from dataclasses import dataclass, fields
 
 from synthaug.augment.errors import UsageError
 
-OFF_AT_0 = ("beta1", "beta2", "r1", "r1_halflife", "ema_halflife", "diffaugment_share", "lecam")
-R1_LEAST = 0.05  # share of γ that is never given up
+OFF_AT_0 = ("beta1", "beta2", "r1", "logit_gap", "ema_halflife", "diffaugment_share", "lecam")
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,10 @@ class GANConfig:
         discriminator_steps: updates of the discriminator per update of the generator.
         spectral_norm: constrain the discriminator's layers to spectral norm 1 (Miyato et al. 2018), also
             where the architecture would not.
-        r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018), for
-            images of 64 × 64; it goes with the number of pixels.
-        r1_halflife: images after which γ has halved, until a twentieth is left; 0 keeps it: strong at first,
-            while the discriminator would run away, then weak, so that details count.
+        r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018) that a
+            training starts with, for images of 64 × 64; it goes with the number of pixels.
+        logit_gap: mean logit of real images minus that of fakes that γ is steered to (`slope.SlopeWeight`); 0
+            keeps γ.
         r1_every: steps between two such penalties, each as much stronger (lazy: Karras et al. 2020).
         ema_halflife: images after which a weight's share in the averaged generator, the one that is kept, has
             halved (Yazıcı et al. 2019); 0 keeps the last weights.
@@ -60,7 +59,7 @@ class GANConfig:
     discriminator_steps: int = 1
     spectral_norm: bool = False
     r1: float = 10.0
-    r1_halflife: float = 100_000.0
+    logit_gap: float = 0.2
     r1_every: int = 8
     ema_halflife: float = 100_000.0
     balanced: bool = True
@@ -84,8 +83,3 @@ class GANConfig:
             raise UsageError(f"optimizer {self.optimizer!r}: expected adam or rmsprop")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed {self.seed}: expected 0 to {2**32 - 1}")
-
-    def r1_at(self, step: int, side: int) -> float:
-        """γ at a step, for images of side × side pixels."""
-        kept = 0.5 ** (step * self.batch_size / self.r1_halflife) if self.r1_halflife else 1.0
-        return self.r1 * (side / 64) ** 2 * max(kept, R1_LEAST)

@@ -17,6 +17,7 @@ from synthaug.generators.diffaugment import diffaugment
 from synthaug.generators.finishing import recalibrated
 from synthaug.generators.objectives import lecam_penalty, objective, r1_penalty
 from synthaug.generators.players import average_into, build_optimizer, build_players, clip_weights
+from synthaug.generators.slope import SlopeWeight
 from synthaug.generators.value_range import to_uint8
 from synthaug.generators.watch import Watch
 
@@ -86,6 +87,7 @@ class GANTraining:
         self.generator, self.g_optimizer = fabric.setup(generator, g_optimizer)
         self.discriminator, self.d_optimizer = fabric.setup(discriminator, d_optimizer)
         self.mean_logits = torch.zeros(2, device=fabric.device)  # of real and fake images, for LeCam
+        self.slope = SlopeWeight(config, side)
         self.watch = Watch()
         self.steps_done = 0
 
@@ -129,6 +131,7 @@ class GANTraining:
         return {
             "discriminator": loss.item(),
             "penalty": penalty.item(),
+            "r1": self.slope.gamma,
             "real logit": of_real.mean().item(),
             "fake logit": of_fake.mean().item(),
         }
@@ -153,8 +156,9 @@ class GANTraining:
         with self.fabric.autocast():
             if self.objective.penalty is not None:
                 penalty = penalty + self.objective.penalty(lambda x: network(x, labels), real, fake, rng)
+            self.slope.observe(of_real.detach(), of_fake.detach())
             if config.r1 and self.steps_done % config.r1_every == 0:
-                weight = config.r1_at(self.steps_done, real.shape[-1]) * config.r1_every
+                weight = self.slope.steered() * config.r1_every
                 penalty = penalty + weight * r1_penalty(lambda x: network(x, labels), real)
         if config.lecam:
             means = torch.stack([of_real.mean(), of_fake.mean()]).detach().float()

@@ -11,7 +11,6 @@ from torch import nn
 from synthaug.generators.architectures.family import UNKNOWN, Statistics
 from synthaug.generators.architectures.light import LightDiscriminator, LightGenerator
 from synthaug.generators.batches import Batches
-from synthaug.generators.config import GANConfig
 from synthaug.generators.diffaugment import diffaugment
 from synthaug.generators.finishing import recalibrated
 from synthaug.generators.training import GANTraining, random_numbers
@@ -137,15 +136,6 @@ def test_looking_at_samples_does_not_change_the_training(fabric):
         not_looked.step()
     for name, tensor in looked.ema.state_dict().items():
         assert torch.equal(tensor, not_looked.ema.state_dict()[name]), name
-
-
-def test_r1_goes_with_the_pixels_and_halves_down_to_a_twentieth():
-    config = GANConfig(r1=8.0, r1_halflife=3200.0, batch_size=32)
-    assert config.r1_at(0, 64) == 8
-    assert config.r1_at(0, 32) == 2
-    assert config.r1_at(100, 64) == pytest.approx(4)
-    assert config.r1_at(10**6, 64) == pytest.approx(0.4)
-    assert replace(config, r1_halflife=0.0).r1_at(10**6, 64) == 8
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

@@ -1,0 +1,63 @@
+"""The weight of the R1 penalty finds by itself what a data set needs."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from gan_fixtures import TINY, dark_and_bright, on_cpu
+
+from synthaug.generators.checkpoint import load_training, save_training
+from synthaug.generators.config import GANConfig
+from synthaug.generators.slope import LEAST, SlopeWeight
+from synthaug.generators.training import GANTraining
+
+CONFIG = GANConfig(r1=8.0, logit_gap=0.2)
+
+
+def after(gaps: list[float], config: GANConfig = CONFIG) -> list[float]:
+    """The weights that a training has whose logits stood so far apart."""
+    slope, found = SlopeWeight(config, 64), []
+    for gap in gaps:
+        slope.observe(torch.full((4,), gap), torch.zeros(4))
+        found.append(slope.steered())
+    return found
+
+
+def test_the_first_weight_goes_with_the_number_of_pixels():
+    assert SlopeWeight(CONFIG, 64).gamma == 8
+    assert SlopeWeight(CONFIG, 32).gamma == 2
+
+
+def test_it_grows_while_real_and_fake_are_told_apart_too_well_and_shrinks_otherwise():
+    wide, narrow = after([1.0] * 50), after([0.0] * 50)
+    assert wide == sorted(wide)
+    assert wide[-1] > 8
+    assert narrow == sorted(narrow, reverse=True)
+    assert narrow[-1] < 8
+
+
+def test_it_stays_where_the_gap_is_the_wanted_one():
+    assert after([0.2] * 50)[-1] == pytest.approx(8, rel=1e-4)
+
+
+def test_it_never_falls_below_a_share_of_the_first_so_that_a_lost_discriminator_is_not_let_loose():
+    assert after([-100.0] * 50)[-1] == pytest.approx(LEAST * 8)
+
+
+def test_one_odd_batch_moves_it_less_than_a_lasting_gap():
+    assert after([0.2] * 10 + [5.0] + [0.2] * 9)[-1] < after([0.2] * 10 + [5.0] * 10)[-1]
+
+
+def test_a_gap_of_0_keeps_the_weight():
+    assert after([5.0] * 50, replace(CONFIG, logit_gap=0.0))[-1] == 8
+
+
+def test_a_training_steers_its_penalty_and_a_checkpoint_keeps_where_it_is(tmp_path):
+    training = GANTraining(dark_and_bright(), replace(TINY, r1_every=1), on_cpu())
+    seen = [training.step()["r1"] for _ in range(3)]
+    assert len(set(seen)) == 3
+    save_training(tmp_path / "checkpoint", training)
+    again = GANTraining(dark_and_bright(), replace(TINY, r1_every=1), on_cpu())
+    load_training(tmp_path / "checkpoint", again)
+    assert again.slope.numbers == training.slope.numbers
+    assert again.step() == training.step()
