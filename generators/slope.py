@@ -7,9 +7,9 @@ from torch import Tensor
 from synthaug.generators.config import GANConfig
 
 SIDE = 64  # px; the penalty sums over pixels, so its weight goes with their number
-SPEED = 0.03  # of log γ, per penalty and unit of logit
+SPEED = 0.1  # of log γ, per penalty and unit of logit
 REMEMBERED = 0.95  # of the mean gap, per batch
-LEAST = 0.1  # of the first γ
+LEAST = 0.2  # of the first γ
 
 
 class SlopeWeight:
