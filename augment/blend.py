@@ -28,6 +28,19 @@ def blend(
         UsageError: a ratio outside [0, 1].
     """
     plan = blend_plan(list(real.counts().values()), synthetic_ratio)
+    try:
+        blended = add_synthetic(real, synthetic, plan, seed)
+    except DataError as error:
+        raise DataError(f"synthetic ratio {synthetic_ratio:g}: {error}") from None
+    return blended.take(np.arange(len(real), len(blended))) if synthetic_ratio == 1 else blended
+
+
+def add_synthetic(real: LabeledImages, synthetic: LabeledImages, plan: list[int], seed: int) -> LabeledImages:
+    """Every real image and plan[label] of the pool's images of each class, chosen at random.
+
+    Raises:
+        DataError: the pool lacks a class, or holds fewer images of one than the plan needs.
+    """
     if not sum(plan):
         return real
     pool = match_classes(synthetic, real.class_names)
@@ -36,16 +49,14 @@ def blend(
     for label, wanted in enumerate(plan):
         rows = np.flatnonzero(pool.labels == label)
         if len(rows) < wanted:
-            name = real.class_names[label]
             raise DataError(
-                f"{len(rows)} synthetic images of class {name!r}: ratio {synthetic_ratio:g} needs {wanted}, "
+                f"{len(rows)} synthetic images of class {real.class_names[label]!r}: expected {wanted}, "
                 "make more or lower the ratio"
             )
         chosen.append(rng.choice(rows, wanted, replace=False))
     added = with_channels(pool.take(np.concatenate(chosen)), real.image_shape[0])
     added = resize(added, real.image_shape[1])
-    added = replace(added, synthetic=np.ones(len(added), dtype=bool))
-    return added if synthetic_ratio == 1 else concatenate([real, added])
+    return concatenate([real, replace(added, synthetic=np.ones(len(added), dtype=bool))])
 
 
 def match_classes(images: LabeledImages, class_names: tuple[str, ...]) -> LabeledImages:

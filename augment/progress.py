@@ -15,6 +15,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+_shown = 0  # bars at work; only the outermost is seen
+
 
 class _SpeedColumn(ProgressColumn):
     """Units per second over the last steps, in the unit that the task names."""
@@ -31,6 +33,8 @@ def progress_bar(
 ) -> Iterator[Callable[[int], None]]:
     """Show a bar while the block runs; call the yielded function with how many steps were done.
 
+    A bar within a bar is not shown.
+
     Args:
         description: what is being done, in a few words.
         total: steps in the whole.
@@ -38,6 +42,7 @@ def progress_bar(
         unit: what the speed counts.
         per_step: how many units one step is (a training step is a batch of images).
     """
+    global _shown
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -46,6 +51,17 @@ def progress_bar(
         _SpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(description, total=total, completed=done, unit=unit, per_step=per_step)
-        yield lambda steps: progress.advance(task, steps)
+    silent = _shown > 0 or not console.is_terminal
+    _shown += 1
+    try:
+        with Progress(*columns, console=console, disable=silent, transient=True) as progress:
+            task = progress.add_task(description, total=total, completed=done, unit=unit, per_step=per_step)
+            yield lambda steps: progress.advance(task, steps)
+    finally:
+        _shown -= 1
+
+
+def silence() -> None:
+    """Show no bar in this process: its parent shows one."""
+    global _shown
+    _shown += 1

@@ -53,6 +53,36 @@ def labelled_subset(images: LabeledImages, fraction: float, seed: int) -> Labele
     return images.take(rows)
 
 
+def few_of_each_class(images: LabeledImages, n: int, seed: int) -> LabeledImages:
+    """`n` images of every class, each of another patient where there are as many, as if only they had labels.
+
+    Raises:
+        DataError: a class has fewer images.
+    """
+    groups, order = whole_groups(images), np.random.default_rng(seed).permutation(len(images))
+    rows: list[Indices] = []
+    for label, (name, count) in enumerate(images.counts().items()):
+        if count < n:
+            raise DataError(f"class {name!r} has {count} images: expected at least {n}, ask for fewer labels")
+        members = order[images.labels[order] == label]
+        first = np.sort(np.unique(groups[members], return_index=True)[1])  # one image of every patient
+        others = np.setdiff1d(np.arange(len(members)), first)
+        rows.append(members[np.concatenate([first, others])[:n]])
+    return images.take(np.concatenate(rows))
+
+
+def donor_and_recipient(
+    images: LabeledImages, share: float, seed: int
+) -> tuple[LabeledImages, LabeledImages]:
+    """(donor, recipient): two parts that share no patient, the donor with `share` of them, stratified.
+
+    Raises:
+        DataError: a class has too few groups for two parts.
+    """
+    rest, part = _part(images, whole_groups(images), np.arange(len(images)), share, seed)
+    return images.take(part), images.take(rest)
+
+
 def carve_validation(train: LabeledImages, share: float, seed: int) -> tuple[LabeledImages, LabeledImages]:
     """(train, val) from the training images of a data set that has an official test split only.
 

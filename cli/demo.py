@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from synthaug.cli.experiment import ExperimentOptions, run_and_report
+from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.experiment_run import run_and_report
 from synthaug.cli.options import Config, Device, Json, Overwrite, Precision
 from synthaug.cli.output import Output
 
@@ -25,7 +26,14 @@ def demo(
     from synthaug.augment.datasets import load_dataset
 
     options = ExperimentOptions(
-        dataset=DATA, size=SIZE, seeds=3, generator_steps=400, steps=150, device=device, precision=precision
+        dataset=DATA,
+        size=SIZE,
+        seeds=3,
+        arms="core",
+        generator_steps=400,
+        steps=150,
+        device=device,
+        precision=precision,
     )
     splits = load_dataset(DATA, Path(), size=SIZE)
-    run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite, dry_run=False)
+    run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.cli.blending import blended_training_set
 from synthaug.cli.options import (
     Channels,
@@ -24,13 +24,18 @@ from synthaug.cli.options import (
 from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
 
+AUTO = (0.0, 0.1, 0.25, 0.5, 0.75)  # tried by --synthetic-ratio auto
+
 
 def train_classifier(
     dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")] = "chestmnist",
     synthetic_ratio: Annotated[
-        float,
-        typer.Option(help="Share of the training set that is synthetic: 0 real only, 1 synthetic only."),
-    ] = 0.0,
+        str,
+        typer.Option(
+            help="Share of the training set that is synthetic: 0 real only, 1 synthetic only; auto: of 0, "
+            "0.1, 0.25, 0.5 and 0.75 that with the best validation AUROC."
+        ),
+    ] = "0",
     generator: GeneratorOption = None,
     synthetic: Annotated[
         Path | None,
@@ -46,6 +51,10 @@ def train_classifier(
     ] = 2e-3,
     augment: Annotated[bool, typer.Option(help="Classical augmentation: pose, zoom, exposure.")] = True,
     balanced: Annotated[bool, typer.Option(help="Class-balanced sampling.")] = False,
+    class_weights: Annotated[
+        bool, typer.Option("--class-weights", help="Loss weighted by inverse class frequency.")
+    ] = False,
+    mixup: Annotated[float, typer.Option(help="Alpha of mixup, such as 0.2; 0 is off.", min=0.0)] = 0.0,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-classifier.")] = None,
     size: Size = None,
     channels: Channels = None,
@@ -81,29 +90,6 @@ def train_classifier(
         raise DataError(f"{error}{hint}") from None
     channels_in, side, _ = splits.train.image_shape
     build_classifier(classifier, num_classes=len(splits.class_names), channels=channels_in, image_size=side)
-    if dry_run:
-        plan = dict(
-            zip(
-                splits.class_names,
-                blend_plan(list(splits.train.counts().values()), synthetic_ratio),
-                strict=True,
-            )
-        )
-        out.say(
-            f"{splits.name}: real {splits.train.counts()}, synthetic {plan}, {steps} steps of {classifier}"
-        )
-        out.result({"dataset": dataset, "images": {"real": splits.train.counts(), "synthetic": plan}})
-        return
-    blended, origin = blended_training_set(
-        splits,
-        synthetic_ratio,
-        generator=generator,
-        synthetic=synthetic,
-        seed=seed,
-        device=str(fabric.device),
-    )
-    counts = blended.counts_by_origin()
-    out.say(f"{splits.name}: real {counts['real']}, synthetic {counts['synthetic']} (from {origin})")
     config = ClassifierConfig(
         name=classifier,
         steps=steps,
@@ -111,11 +97,37 @@ def train_classifier(
         lr=learning_rate,
         balanced=balanced,
         augment=augment,
+        class_weights=class_weights,
+        mixup=mixup,
         seed=seed,
     )
-    facts = {"dataset": dataset, "synthetic_ratio": synthetic_ratio, "synthetic": origin, "images": counts}
-    facts["config"] = asdict(config)
-    trained = train(blended, splits.val, config, fabric)
+    ratios = AUTO if synthetic_ratio == "auto" else (as_ratio(synthetic_ratio),)
+    if dry_run:
+        for ratio in ratios:
+            needed = blend_plan(list(splits.train.counts().values()), ratio)
+            plan = dict(zip(splits.class_names, needed, strict=True))
+            real = splits.train.counts()
+            out.say(f"{splits.name}: real {real}, synthetic {plan}, {steps} steps of {classifier}")
+        out.result({"dataset": dataset, "images": {"real": real, "synthetic": plan}})
+        return
+    tried: dict[float, float] = {}
+    for ratio in ratios:
+        blended, where = blended_training_set(
+            splits, ratio, generator=generator, synthetic=synthetic, seed=seed, device=str(fabric.device)
+        )
+        counts = blended.counts_by_origin()
+        out.say(f"{splits.name}: real {counts['real']}, synthetic {counts['synthetic']} (from {where})")
+        candidate = train(blended, splits.val, config, fabric)
+        area = candidate.best["val_auroc"]
+        if not tried or area > max(tried.values()):  # among equals the smaller ratio
+            trained, origin, images, chosen = candidate, where, counts, ratio
+        tried[ratio] = area
+        if len(ratios) > 1:
+            out.say(f"ratio {ratio:g}: validation AUROC {area:.4f}")
+    facts = {"dataset": dataset, "synthetic_ratio": chosen, "synthetic": origin, "images": images}
+    facts |= {"config": asdict(config), "validation_auroc_by_ratio": tried}
+    if len(ratios) > 1:
+        out.say(f"ratio {chosen:g}, chosen on {len(splits.val)} validation images")
     scores = score_on_test(trained, splits)
     facts |= {"best": trained.best, "test": {name: asdict(score) for name, score in scores.items()}}
     trained.save(folder, facts)
@@ -128,3 +140,18 @@ def train_classifier(
     )
     out.say(f"{folder / 'classifier.safetensors'}, {folder / 'report.json'}")
     out.result(facts)
+
+
+def as_ratio(said: str) -> float:
+    """A synthetic ratio as it was typed.
+
+    Raises:
+        UsageError: it is no number from 0 to 1.
+    """
+    try:
+        ratio = float(said)
+    except ValueError:
+        ratio = -1.0
+    if not 0 <= ratio <= 1:
+        raise UsageError(f"synthetic ratio {said}: expected auto, or 0 (real only) to 1 (synthetic only)")
+    return ratio

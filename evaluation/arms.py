@@ -1,172 +1,120 @@
-"""The trainings of an experiment: every arm on every labelled subset, with everything else held equal."""
+"""The arms of an experiment: what each trains on. A new way of training also goes into `trainings.WAYS`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-from lightning_fabric import Fabric
+from synthaug.augment.errors import UsageError
 
-from synthaug.augment.balance import blend_plan
-from synthaug.augment.blend import blend, match_classes
-from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.splits import labelled_subset
-from synthaug.classifiers.prediction import predict
-from synthaug.classifiers.training import ClassifierConfig, train_classifier
-from synthaug.evaluation.classification import tune_threshold
-from synthaug.evaluation.statistics import Probabilities
+Role = Literal["classical", "synthetic", "shown", "competitor", "ceiling"]
 
-# (real images of one subset, images wanted per class, seed) -> at least that many synthetic images per class
-Synthesize = Callable[[LabeledImages, list[int], int], LabeledImages]
 
-CLASSICAL = "balanced + augmentation"
-SYNTHETIC_ONLY = "synthetic only"
+@dataclass(frozen=True)
+class Recipe:
+    """How real images alone are made the most of.
+
+    Attributes:
+        mixup: α of its Beta distribution (Zhang et al. 2018); 0 is off.
+        class_weights: in the loss, by inverse frequency.
+    """
+
+    name: str
+    balanced: bool = False
+    augment: bool = False
+    mixup: float = 0.0
+    class_weights: bool = False
+
+
+REAL = Recipe("real")
+BALANCED = Recipe("balanced sampling", balanced=True)
+AUGMENTED = Recipe("balanced + augmentation", balanced=True, augment=True)
+MIXED = Recipe("balanced + augmentation + mixup", balanced=True, augment=True, mixup=0.2)
+WEIGHTED = Recipe("class weights + augmentation", augment=True, class_weights=True)
+
+CLASSICAL = {"core": (REAL, AUGMENTED), "full": (REAL, BALANCED, AUGMENTED, MIXED, WEIGHTED)}
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train: what is drawn how often, and how much of it is synthetic."""
-
-    name: str
-    classical: bool
-    synthetic_ratio: float
-
-
-def arms_of(ratios: tuple[float, ...]) -> list[Arm]:
-    """Real, the classical arm, the classical arm + synthetic at each ratio, synthetic only.
-
-    Raises:
-        UsageError: no ratio, one given twice, or one that is not a blend.
-    """
-    if not ratios or len(set(ratios)) < len(ratios) or not all(0 < ratio < 1 for ratio in ratios):
-        raise UsageError(f"synthetic ratios {ratios}: expected numbers between 0 and 1, each once")
-    return [
-        Arm("real", False, 0.0),
-        Arm(CLASSICAL, True, 0.0),
-        *(Arm(f"{CLASSICAL} + synthetic {ratio:g}", True, ratio) for ratio in ratios),
-        Arm(SYNTHETIC_ONLY, True, 1.0),
-    ]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training of one arm and what came of it.
+    """One way to train.
 
     Attributes:
-        counts: images per class, real and synthetic.
-        threshold: of class 1, tuned on validation images (None with more than two classes).
-        test: (N, K) probabilities of the test images.
+        role: *classical* arms are the reference, *synthetic* arms decide the verdict, *shown* ones never do
+            (nobody throws real images away), *competitors* are what could be done instead, the *ceiling* has
+            all labels.
+        way: of training, a key of `trainings.WAYS`.
+        recipe: what is done with the real images.
+        ratio: share of the training images that is synthetic.
+        by_donor: trained once per donor split and initial weights: no labelled subset goes in.
     """
 
-    fraction: float
-    seed: int
-    arm: Arm
-    counts: dict[str, dict[str, int]]
-    val_auroc: float
-    threshold: float | None
-    test: Probabilities
-    history: list[dict[str, float]]
+    name: str
+    role: Role
+    way: str
+    recipe: Recipe
+    ratio: float = 0.0
+    by_donor: bool = False
+
+    @property
+    def slug(self) -> str:
+        """For file names."""
+        return self.name.replace(" + ", "+").replace(" ", "-").replace("'", "")
 
 
-def train_arms(
-    splits: Splits,
-    synthesize: Synthesize,
-    *,
-    fractions: tuple[float, ...],
-    ratios: tuple[float, ...],
-    seeds: int,
-    config: ClassifierConfig,
-    fabric: Fabric,
-    on_cell: Callable[[str], None] = lambda text: None,
-) -> list[Cell]:
-    """Train every arm on every (fraction, seed).
+def classical_arms(choice: str) -> list[Arm]:
+    """Arms without synthetic images; "core" are two of them, "full" is every one."""
+    return [Arm(recipe.name, "classical", "real", recipe) for recipe in CLASSICAL[choice]]
 
-    All arms of one (fraction, seed) share the labelled subset, the initial weights, the step budget and the
-    validation and test images. `synthesize` sees the subset only. Test images are scored once per network.
-    "Synthetic only" is left out where the synthetic images cannot stand alone: one class, say.
+
+def synthetic_arms(base: Recipe, ratios: tuple[float, ...], choice: str) -> list[Arm]:
+    """The best classical recipe with synthetic images in every way asked for."""
+    arms = [Arm(with_ratio(base, ratio), "synthetic", "blend", base, ratio) for ratio in ratios]
+    if choice == "full":
+        arms.append(Arm(f"{base.name} + synthetic for rare classes", "synthetic", "rare", base))
+        arms.append(Arm(f"pre-trained on synthetic, then {base.name}", "synthetic", "pretrained", base))
+    return [*arms, Arm(SYNTHETIC_ONLY, "shown", "synthetic", base, 1.0)]
+
+
+def competing_arms(base: Recipe, *, donor: bool, choice: str) -> list[Arm]:
+    """What else could be done for as much or less, and the ceiling.
 
     Args:
-        on_cell: told in words of every finished training.
-
-    Raises:
-        UsageError: fractions or ratios that are none.
-        DataError: too few synthetic images of a class, before the first training of their subset.
+        donor: there are a donor's labelled images, so a classifier could be shared instead of a generator.
     """
-    arms = arms_of(ratios)
-    if not fractions or len(set(fractions)) < len(fractions) or not all(0 < f <= 1 for f in fractions):
-        raise UsageError(f"label fractions {fractions}: expected numbers above 0 and up to 1, each once")
-    if not all(splits.test.counts().values()):
-        raise DataError(f"test images {splits.test.counts()}: expected some of every class")
-    cells: list[Cell] = []
-    for fraction in fractions:
-        for seed in range(seeds):
-            where = f"{share_of_labels(fraction)}, seed {seed}"
-            subset = labelled_subset(splits.train, fraction, seed)
-            wanted = np.max([_plan(subset, arm) for arm in arms], axis=0)
-            pool = match_classes(synthesize(subset, wanted.tolist(), seed), splits.class_names)
-            possible = _possible(arms, subset, pool)
-            if len(possible) < len(arms):
-                on_cell(f"{where}: no {SYNTHETIC_ONLY}, as {pool.counts()} images cannot stand alone")
-            for arm in possible:
-                cell = _train_cell(splits, subset, pool, fraction, seed, arm, config, fabric)
-                cells.append(cell)
-                on_cell(f"{where}, {arm.name}: validation AUROC {cell.val_auroc:.3f}")
-    return cells
+    if choice != "full":
+        return []
+    arms = [Arm(f"ensemble of two, {base.name}", "competitor", "ensemble", base)]
+    if donor:
+        arms += [
+            Arm(DONOR_TUNED, "competitor", "fine-tuned", base),
+            Arm(DISTILLED, "competitor", "distilled", base),
+        ]
+    return arms
 
 
-def _plan(subset: LabeledImages, arm: Arm) -> list[int]:
-    return blend_plan(list(subset.counts().values()), arm.synthetic_ratio)
+def donor_arms(*, donor: bool, choice: str) -> list[Arm]:
+    """What no labelled subset goes into: the ceiling, the donor's own classifier."""
+    if choice != "full":
+        return []
+    arms = [Arm(CEILING, "ceiling", "all labels", AUGMENTED, by_donor=True)]
+    if donor:
+        arms.append(Arm(DONOR, "competitor", "donor", AUGMENTED, by_donor=True))
+    return arms
 
 
-def _possible(arms: list[Arm], subset: LabeledImages, pool: LabeledImages) -> list[Arm]:
-    """The arms that the pool has enough images for: all but perhaps "synthetic only"."""
-    have = pool.counts()
-    possible = []
-    for arm in arms:
-        wanted = dict(zip(have, _plan(subset, arm), strict=True))
-        if all(have[name] >= n for name, n in wanted.items()):
-            possible.append(arm)
-        elif arm.name != SYNTHETIC_ONLY:
-            raise DataError(f"synthetic images {have}: {arm.name!r} needs {wanted}, make more of them")
-    return possible
+SYNTHETIC_ONLY = "synthetic only"
+CEILING = "all labels, balanced + augmentation"
+DONOR = "the donor's classifier"
+DONOR_TUNED = "the donor's classifier, fine-tuned"
+DISTILLED = "distilled from the donor's classifier"
+CHOSEN = "synthetic, ratio chosen on validation"
 
 
-def _train_cell(
-    splits: Splits,
-    subset: LabeledImages,
-    pool: LabeledImages,
-    fraction: float,
-    seed: int,
-    arm: Arm,
-    config: ClassifierConfig,
-    fabric: Fabric,
-) -> Cell:
-    train = blend(subset, pool, arm.synthetic_ratio, seed)
-    config = replace(config, balanced=arm.classical, augment=arm.classical, seed=seed)
-    trained = train_classifier(train, splits.val, config, fabric)
-    val = predict(trained.network, splits.val).probabilities
-    return Cell(
-        fraction=fraction,
-        seed=seed,
-        arm=arm,
-        counts=train.counts_by_origin(),
-        val_auroc=trained.best["val_auroc"],
-        threshold=tune_threshold(splits.val.labels, val) if val.shape[1] == 2 else None,
-        test=predict(trained.network, splits.test).probabilities,
-        history=trained.history,
-    )
+def with_ratio(base: Recipe, ratio: float) -> str:
+    """The name of an arm that blends."""
+    return f"{base.name} + synthetic {ratio:g}"
 
 
-def cells_of(cells: list[Cell], fraction: float, arm: str) -> list[Cell]:
-    """The cells of one arm at one fraction, by seed."""
-    return sorted((c for c in cells if c.fraction == fraction and c.arm.name == arm), key=lambda c: c.seed)
-
-
-def arm_names(cells: list[Cell], fraction: float) -> list[str]:
-    """The arms trained at one fraction, in order."""
-    return list(dict.fromkeys(cell.arm.name for cell in cells if cell.fraction == fraction))
-
-
-def share_of_labels(fraction: float) -> str:
-    """In words: 0.1 is "10 % of the training labels"."""
-    return f"{100 * fraction:.3g} % of the training labels"
+def check_ratios(ratios: tuple[float, ...]) -> None:
+    """Raise `UsageError` for no ratio, one given twice, or one that is not a blend."""
+    if not ratios or len(set(ratios)) < len(ratios) or not all(0 < ratio < 1 for ratio in ratios):
+        raise UsageError(f"synthetic ratios {ratios}: expected numbers between 0 and 1, each once")

@@ -1,123 +1,133 @@
 """From trainings to a word: what synthetic images gain over the best classical arm, and whether it counts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from lightning_fabric import Fabric
 
-from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
-from synthaug.classifiers.training import ClassifierConfig
-from synthaug.evaluation.arms import (
-    SYNTHETIC_ONLY,
-    Cell,
-    Synthesize,
-    cells_of,
-    share_of_labels,
-    train_arms,
-)
-from synthaug.evaluation.statistics import Estimate, paired_gain
+from synthaug.evaluation.arms import CHOSEN, Arm, Role
+from synthaug.evaluation.cells import Cell
+from synthaug.evaluation.conduct import best_recipe
+from synthaug.evaluation.design import Amount
+from synthaug.evaluation.hierarchy import Difference, PairedTraining, holm, paired_difference
+from synthaug.evaluation.statistics import Estimate
 
 Verdict = Literal["helps", "no evidence", "harms"]
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class Gain:
-    """AUROC of a synthetic arm minus that of the best classical arm, paired over seeds."""
+    """AUROC of an arm minus that of the best classical arm, paired.
 
-    fraction: float
+    Attributes:
+        auroc: its interval is at the level that Holm's procedure gives it, where the arm decides; else 95 %.
+        p_value: after Holm where the arm decides.
+        verdict: of arms that decide; None for the others.
+        difference: what the interval comes from.
+    """
+
+    amount: Amount
     arm: str
+    role: Role
     reference: str
     auroc: Estimate
-
-    @property
-    def verdict(self) -> Verdict:
-        """Helps or harms only where the whole interval lies on one side of zero."""
-        return "helps" if self.auroc.low > 0 else "harms" if self.auroc.high < 0 else "no evidence"
+    p_value: float
+    verdict: Verdict | None
+    difference: Difference
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """All trainings, the gains, and the word on the whole."""
-
-    cells: list[Cell]
-    gains: list[Gain]
-    verdict: Verdict
-    sentence: str
+def of_arm(cells: Iterable[Cell], amount: Amount, name: str) -> list[Cell]:
+    """The cells of one arm that are to be set beside those of this amount of labels, by unit."""
+    found = [c for c in cells if c.arm.name == name and (c.arm.by_donor or c.unit.amount == amount)]
+    return sorted(found, key=lambda cell: cell.unit)
 
 
-def run_experiment(
-    splits: Splits,
-    synthesize: Synthesize,
-    *,
-    fractions: tuple[float, ...],
-    ratios: tuple[float, ...],
-    seeds: int,
-    config: ClassifierConfig,
-    fabric: Fabric,
-    on_cell: Callable[[str], None] = lambda text: None,
-) -> Experiment:
-    """Train every arm (`arms.train_arms`), compare each synthetic one with the best classical, conclude."""
-    cells = train_arms(
-        splits,
-        synthesize,
-        fractions=fractions,
-        ratios=ratios,
-        seeds=seeds,
-        config=config,
-        fabric=fabric,
-        on_cell=on_cell,
-    )
-    gains = compare(cells, splits.test)
-    verdict, sentence = conclude(gains)
-    return Experiment(cells, gains, verdict, sentence)
+def arm_names(cells: Iterable[Cell], amount: Amount) -> list[str]:
+    """The arms trained for one amount of labels, in order."""
+    return list(dict.fromkeys(c.arm.name for c in cells if c.arm.by_donor or c.unit.amount == amount))
 
 
-def best_classical(cells: list[Cell], fraction: float) -> str:
-    """The arm without synthetic images whose mean validation AUROC is highest."""
-    names = dict.fromkeys(c.arm.name for c in cells if c.arm.synthetic_ratio == 0)
-    return max(names, key=lambda name: float(np.mean([c.val_auroc for c in cells_of(cells, fraction, name)])))
+def amounts_of(cells: Iterable[Cell]) -> list[Amount]:
+    """The amounts of labels, in order."""
+    return list(dict.fromkeys(cell.unit.amount for cell in cells if not cell.arm.by_donor))
 
 
-def compare(cells: list[Cell], test: LabeledImages) -> list[Gain]:
-    """Every synthetic arm against the best classical one; intervals widened for the number of comparisons.
+def with_chosen_ratio(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells and, for every labelled subset, those of the ratio that validation images chose; 0 is one.
 
-    The level is 1 - 0.05 / (comparisons that decide), after Bonferroni, so that one false *helps* among all
-    of them happens in at most one experiment of twenty. "Synthetic only" is shown at the same level, and
-    never decides: nobody throws the real images away. An arm that not every seed could train is left out.
+    The mean validation AUROC over initial weights decides; among equals, the smaller ratio.
     """
-    synthetic = dict.fromkeys((c.fraction, c.arm.name) for c in cells if c.arm.synthetic_ratio > 0)
-    level = 1 - 0.05 / sum(arm != SYNTHETIC_ONLY for _, arm in synthetic)
+    chosen: list[Cell] = []
+    for amount in amounts_of(cells):
+        base = best_recipe(cells, amount)
+        candidates: dict[tuple[int, int], dict[float, list[Cell]]] = {}
+        for cell in cells:
+            blended = cell.arm.way == "blend" or cell.arm.role == "classical"
+            if blended and cell.unit.amount == amount and cell.arm.recipe == base:
+                of_subset = candidates.setdefault((cell.unit.donor, cell.unit.subset), {})
+                of_subset.setdefault(cell.arm.ratio, []).append(cell)
+        for by_ratio in candidates.values():
+            area = {ratio: np.mean([c.val_auroc for c in found]) for ratio, found in by_ratio.items()}
+            ratio = max(sorted(area), key=lambda r: area[r])
+            arm = Arm(CHOSEN, "synthetic", "chosen", base, ratio)
+            chosen += [replace(cell, arm=arm) for cell in by_ratio[ratio]]
+    return [*cells, *chosen]
+
+
+def compare(cells: Sequence[Cell], test: LabeledImages) -> list[Gain]:
+    """Every other arm against the best classical one.
+
+    Those that decide share an error of 5 % after Holm (1979): one false *helps* among all of them happens in
+    at most one experiment of twenty. "Synthetic only" never decides: nobody throws the real images away.
+    """
+    found: dict[tuple[Amount, str], Difference] = {}
+    roles: dict[str, Role] = {}
+    for amount in amounts_of(cells):
+        reference = best_recipe(cells, amount).name
+        theirs = of_arm(cells, amount, reference)
+        for name in arm_names(cells, amount):
+            ours = of_arm(cells, amount, name)
+            roles[name] = ours[0].arm.role
+            if roles[name] != "classical":
+                pairs = _pairs(ours, theirs)
+                found[amount, name] = paired_difference(auroc, test.labels, pairs, test.groups)
+    deciding = holm({key: d for key, d in found.items() if roles[key[1]] == "synthetic"}, ALPHA)
     gains = []
-    for fraction, arm in synthetic:
-        reference = best_classical(cells, fraction)
-        ours, theirs = cells_of(cells, fraction, arm), cells_of(cells, fraction, reference)
-        if len(ours) == len(theirs):
-            pairs = [c.test for c in ours], [c.test for c in theirs]
-            gain = paired_gain(auroc, test.labels, *pairs, test.groups, level=level)
-            gains.append(Gain(fraction, arm, reference, gain))
+    for (amount, name), difference in found.items():
+        step = deciding.get((amount, name))
+        gains.append(
+            Gain(
+                amount,
+                name,
+                roles[name],
+                best_recipe(cells, amount).name,
+                difference.interval(1 - ALPHA) if step is None else step.estimate,
+                difference.p_value if step is None else step.p_adjusted,
+                None if step is None else _verdict(step.estimate, step.rejected),
+                difference,
+            )
+        )
     return gains
 
 
-def conclude(gains: list[Gain]) -> tuple[Verdict, str]:
-    """The word on the whole, by the blended arms: helps if one does, harms if none helps and one harms."""
-    deciding = [gain for gain in gains if gain.arm != SYNTHETIC_ONLY]
-    verdict = next(v for v in ("helps", "harms", "no evidence") if any(g.verdict == v for g in deciding))
-    shown = [gain for gain in deciding if gain.verdict == verdict]
-    extreme = min if verdict == "harms" else max
-    gain = extreme(shown, key=lambda gain: gain.auroc.value)
-    words = {
-        "helps": "Synthetic images help",
-        "harms": "Synthetic images harm",
-        "no evidence": "No evidence that synthetic images help",
-    }
-    found = gain.auroc
-    interval = f"[{found.low:+.4f}, {found.high:+.4f}] ({100 * found.level:.4g} % interval)"
-    if not np.isfinite(found.low):
-        interval = "with one seed, which has no interval: run at least three"
-    return gain.verdict, (
-        f"{words[gain.verdict]}: {gain.arm} against {gain.reference}, "
-        f"with {share_of_labels(gain.fraction)}, changes AUROC by {found.value:+.4f} {interval}."
-    )
+def _pairs(ours: list[Cell], theirs: list[Cell]) -> list[PairedTraining]:
+    """Trainings of the same unit; an arm without a labelled subset stands beside every one of its donor."""
+    shared = ours[0].arm.by_donor
+    by_unit = {cell.unit: cell.test for cell in ours}
+    pairs = []
+    for cell in theirs:
+        unit = cell.unit
+        test = by_unit.get(unit.of_donor if shared else unit)
+        if test is not None:
+            pairs.append(PairedTraining(unit.donor, unit.subset, unit.init, test, cell.test))
+    return pairs
+
+
+def _verdict(estimate: Estimate, rejected: bool) -> Verdict:
+    if not rejected:
+        return "no evidence"
+    return "helps" if estimate.value > 0 else "harms"

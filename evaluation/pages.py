@@ -10,7 +10,6 @@ from typing import Any
 import jinja2
 
 from synthaug.augment.atomic import replacing
-from synthaug.evaluation.arms import share_of_labels
 
 PACKAGES = (
     "synthaug",
@@ -38,7 +37,6 @@ def write_report(folder: Path, template: str, facts: Mapping[str, Any], context:
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
     )
-    environment.filters["share_of_labels"] = share_of_labels
     page = environment.get_template(template).render(
         config=json.dumps(facts["config"], indent=1, default=str), versions=facts["versions"], **context
     )

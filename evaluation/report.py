@@ -7,16 +7,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation import figures
-from synthaug.evaluation.arms import Cell, cells_of
+from synthaug.augment.images import Splits
+from synthaug.augment.pictures import image_grid
+from synthaug.classifiers.scores import auroc
+from synthaug.evaluation import gain_curves
+from synthaug.evaluation.arm_table import BEST_CLASSICAL, BEST_SYNTHETIC, arm_table, main_arms, rows_of
+from synthaug.evaluation.arms import SYNTHETIC_ONLY
 from synthaug.evaluation.assessment import Assessment
 from synthaug.evaluation.assessment_report import assessment_context
-from synthaug.evaluation.classification import classifier_scores
-from synthaug.evaluation.gain import Experiment, Gain
+from synthaug.evaluation.cells import Cell
+from synthaug.evaluation.changed_sides import Changed, ChangedSides, changed_sides
+from synthaug.evaluation.design import Amount
+from synthaug.evaluation.figures import inline_image
+from synthaug.evaluation.gain import Gain, amounts_of, of_arm
+from synthaug.evaluation.gain_figures import interval_plot, words
 from synthaug.evaluation.pages import versions, write_report
+from synthaug.evaluation.verdict import Experiment
+
+PICTURES = 8  # of each kind of test image that changed sides
+WITH, WITHOUT = "Right with synthetic images only", "Right without them only"
+SMALLEST = 96  # pixels that a picture is enlarged to
+# what an interval stands for beside other test patients, by the outermost thing that was repeated
+OVER = {
+    "generator": "other donor splits, each with its generator",
+    "subset": "other labelled subsets (where these share one generator, for that one)",
+    "initialisation": "other initial weights (of this generator and labelled subset)",
+}
 
 
 @dataclass(frozen=True)
@@ -38,72 +54,148 @@ class Report:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The content of report.json."""
-        found = self.assessment
+        found, splits, cells = self.assessment, self.splits, self.experiment.cells
         return {
             **({"fidelity": [], "memorization": None} if found is None else found.as_dict()),
             "verdict": self.experiment.verdict,
             "sentence": self.experiment.sentence,
             "gains": [_gain(gain) for gain in self.experiment.gains],
-            "arms": arm_table(self.experiment.cells, self.splits.test),
-            "data": {
-                "name": self.splits.name,
-                "official_split": self.splits.official,
-                **{part: getattr(self.splits, part).counts() for part in ("train", "val", "test")},
-            },
-            "cells": [
+            "arms": arm_table(cells, splits.val, splits.test),
+            "main_arms": {str(amount): arms for amount, arms in self.main_arms.items()},
+            "changed_sides": [
                 {
-                    "fraction": cell.fraction,
-                    "seed": cell.seed,
-                    "arm": cell.arm.name,
-                    "validation_auroc": cell.val_auroc,
-                    "threshold": cell.threshold,
-                    "images": cell.counts,
+                    "amount": str(amount),
+                    "arm": sides.arm,
+                    "reference": sides.reference,
+                    "trainings": sides.trainings,
+                    "gained": self._by_class(sides.gained),
+                    "lost": self._by_class(sides.lost),
                 }
-                for cell in self.experiment.cells
+                for amount, sides in self.changed_sides.items()
             ],
+            "data": {
+                "name": splits.name,
+                "official_split": splits.official,
+                **{part: getattr(splits, part).counts() for part in ("train", "val", "test")},
+            },
+            "cells": [self._cell(cell) for cell in cells],
             "config": dict(self.config),
             "versions": versions(),
         }
 
+    @cached_property
+    def main_arms(self) -> dict[Amount, dict[str, str]]:
+        """By amount of labels: the arms that stand for the rest in the pictures."""
+        cells, gains = self.experiment.cells, self.experiment.gains
+        return {amount: main_arms(cells, gains, amount) for amount in amounts_of(cells)}
+
+    @cached_property
+    def changed_sides(self) -> dict[Amount, ChangedSides]:
+        """By amount of labels: test images that the best synthetic and the best classical arm disagree on."""
+        cells, labels = self.experiment.cells, self.splits.test.labels
+        return {
+            amount: changed_sides(
+                of_arm(cells, amount, arms[BEST_SYNTHETIC]),
+                of_arm(cells, amount, arms[BEST_CLASSICAL]),
+                labels,
+            )
+            for amount, arms in self.main_arms.items()
+            if BEST_SYNTHETIC in arms
+        }
+
     def write(self, folder: Path) -> Path:
         """Write report.json and report.html into `folder`; the path of the page."""
-        cells = self.experiment.cells
-        fractions = list(dict.fromkeys(cell.fraction for cell in cells))
+        cells, test = self.experiment.cells, self.splits.test
+        several, gains = len(self.main_arms) > 1, self.experiment.gains
+        unbounded = math.isinf(gains[0].auroc.low)
         context = {
             "facts": self.facts,
-            "gain_plot": figures.gain_intervals(self.experiment.gains),
-            "roc": [(f, figures.roc_curves(cells, self.splits.test, f)) for f in fractions],
-            "validation": [(f, figures.validation_curves(cells, f)) for f in fractions],
-            "generator": figures.generator_curves(self.generator_log) if self.generator_log else "",
+            "over": "" if unbounded else OVER[gains[0].difference.outer],
+            "amounts": [self._amount(amount) for amount in self.main_arms],
+            "mirrors": self._mirrors(),
+            "learning": gain_curves.learning_curves(cells, test, self.main_arms) if several else "",
+            "generator": gain_curves.generator_curves(self.generator_log) if self.generator_log else "",
         }
         images = {} if self.assessment is None else assessment_context(self.assessment)
         return write_report(
             folder, "experiment.html", self.facts, {**context, "assessed": bool(images), **images}
         )
 
+    def _amount(self, amount: Amount) -> dict[str, Any]:
+        """What the page shows of one amount of labels."""
+        cells, test, arms = self.experiment.cells, self.splits.test, self.main_arms[amount]
+        gains = [gain for gain in self.experiment.gains if gain.amount == amount]
+        sides = self.changed_sides.get(amount)
+        return {
+            "name": str(amount),
+            "gains": [(gain, words(gain.auroc)) for gain in gains],
+            "plot": interval_plot(gains),
+            "unbounded": any(math.isinf(gain.auroc.low) for gain in gains),
+            "main": arms,
+            "rows": rows_of(self.facts["arms"], cells, amount),
+            "roc": gain_curves.roc_curves(cells, test, amount, arms),
+            "validation": gain_curves.validation_curves(cells, amount, arms),
+            "changed": sides,
+            "tiles": []
+            if sides is None
+            else [
+                (title, self._by_class(kind), [self._picture(image) for image in kind[:PICTURES]])
+                for title, kind in ((WITH, sides.gained), (WITHOUT, sides.lost))
+                if kind
+            ],
+        }
+
+    def _mirrors(self) -> list[tuple[str, float, float | None]]:
+        """By amount of labels: AUROC of real -> synthetic (best classical arm) and of synthetic -> real."""
+        found = []
+        for amount, arms in self.main_arms.items():
+            rows = {row["arm"]: row for row in rows_of(self.facts["arms"], self.experiment.cells, amount)}
+            best, synthetic = rows[arms[BEST_CLASSICAL]], rows.get(SYNTHETIC_ONLY)
+            if "mirror AUROC" in best:
+                found.append(
+                    (str(amount), best["mirror AUROC"], None if synthetic is None else synthetic["AUROC"])
+                )
+        return found
+
+    def _by_class(self, changed: Sequence[Changed]) -> dict[str, int]:
+        """Where one class changes to one side and another to the other, only the operating point moved."""
+        return self.splits.test.take([image.row for image in changed]).counts()
+
+    def _picture(self, changed: Changed) -> tuple[str, str, Changed]:
+        """A test image, its class, and how often it was decided rightly."""
+        test = self.splits.test
+        scale = max(1, SMALLEST // test.image_shape[1])
+        picture = inline_image(image_grid(test.pixels[[changed.row]], 1, scale=scale))
+        return picture, test.class_names[test.labels[changed.row]], changed
+
+    def _cell(self, cell: Cell) -> dict[str, Any]:
+        unit = cell.unit
+        return {
+            "donor": unit.donor,
+            "labels": str(unit.amount),
+            "subset": unit.subset,
+            "init": unit.init,
+            "arm": cell.arm.name,
+            "ratio": cell.arm.ratio,
+            "validation_auroc": cell.val_auroc,
+            "auroc": auroc(self.splits.test.labels, cell.test),
+            "mirror_auroc": cell.mirror,
+            "threshold": cell.threshold,
+            "images": cell.counts,
+        }
+
 
 def _gain(gain: Gain) -> dict[str, Any]:
     """For JSON, which has no infinity: an interval without bounds has null ones."""
     interval = {key: x if math.isfinite(x) else None for key, x in asdict(gain.auroc).items()}
-    return asdict(gain) | {"auroc": interval, "verdict": gain.verdict}
-
-
-def arm_table(cells: list[Cell], test: LabeledImages) -> list[dict[str, Any]]:
-    """Mean test scores of every arm over seeds; thresholds tuned on validation images."""
-    rows = []
-    for fraction, name in dict.fromkeys((cell.fraction, cell.arm.name) for cell in cells):
-        arm = cells_of(cells, fraction, name)
-        found = [classifier_scores(test.labels, cell.test, cell.threshold) for cell in arm]
-        areas = [scores["AUROC"] for scores in found]
-        rows.append(
-            {
-                "fraction": fraction,
-                "arm": name,
-                "seeds": len(arm),
-                "validation AUROC": float(np.mean([cell.val_auroc for cell in arm])),
-                **{score: float(np.mean([scores[score] for scores in found])) for score in found[0]},
-                "AUROC SD": float(np.std(areas, ddof=1)) if len(arm) > 1 else None,
-                "images": arm[0].counts,
-            }
-        )
-    return rows
+    return {
+        "amount": str(gain.amount),
+        "arm": gain.arm,
+        "role": gain.role,
+        "reference": gain.reference,
+        "auroc": interval,
+        "p_value": gain.p_value,
+        "verdict": gain.verdict,
+        "over": gain.difference.outer,
+        "clusters": gain.difference.clusters,
+    }

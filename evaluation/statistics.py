@@ -1,4 +1,4 @@
-"""Intervals: what a number would be on other patients, and what a gain would be on other trainings."""
+"""Intervals of one classifier's scores: what a number would be on other patients."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from synthaug.augment.errors import DataError
 
@@ -80,44 +79,3 @@ def bootstrap(
     values = [score(labels[rows], answers[rows]) for rows in samples]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(score(labels, answers), float(low), float(high), level)
-
-
-def paired_gain(
-    score: Score,
-    labels: Labels,
-    arm: list[Probabilities],
-    reference: list[Probabilities],
-    groups: npt.NDArray[np.generic] | None = None,
-    *,
-    rounds: int = 300,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Estimate:
-    """Mean score difference arm - reference over paired trainings, for new trainings *and* new patients.
-
-    Two errors add in quadrature: of the trainings (subset, generator, initial weights), the t interval of
-    n - 1 degrees of freedom from the spread of the differences, and of the test patients, the normal interval
-    from the bootstrap with the trainings held fixed. Each carries its own quantile (a pooled Satterthwaite
-    interval is too narrow where few trainings happen to agree), so the result errs on the wide side.
-
-    Args:
-        arm, reference: probabilities (N, K) of each training; entry i of both shares seed and subset.
-        level: of the interval; raise it when several arms are compared.
-
-    Returns:
-        The estimate; its interval is infinite with a single training, which cannot show its own spread.
-    """
-    pairs = list(zip(arm, reference, strict=True))
-    differences = [score(labels, a) - score(labels, b) for a, b in pairs]
-    mean = float(np.mean(differences))
-    n = len(pairs)
-    if n < 2:
-        return Estimate(mean, -np.inf, np.inf, level)
-    resampled = [
-        np.mean([score(labels[rows], a[rows]) - score(labels[rows], b[rows]) for a, b in pairs])
-        for rows in resample_groups(labels, groups, rounds, seed)
-    ]
-    over_trainings = float(np.std(differences, ddof=1)) / n**0.5 * float(stats.t.ppf((1 + level) / 2, n - 1))
-    over_patients = float(np.std(resampled, ddof=1)) * float(stats.norm.ppf((1 + level) / 2))
-    half = float(np.hypot(over_trainings, over_patients))
-    return Estimate(mean, mean - half, mean + half, level)

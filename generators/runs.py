@@ -112,36 +112,46 @@ def train_run(
     return training
 
 
-def subset_run(run: Path, real: LabeledImages, seed: int) -> Path:
-    """The folder of the generator that was trained on one labelled subset."""
-    return run / f"generator-n{len(real)}-seed{seed}"
+@dataclass(frozen=True)
+class OwnGenerator:
+    """Trains a generator on the images it is given, and synthesises from it; it can be pickled.
 
+    Each set of images has its own run folder, and a training that was stopped there goes on.
 
-def own_synthesizer(
-    config: GANConfig,
-    run: Path,
-    name: str,
-    fabric: Fabric,
-    judge_of: Callable[[LabeledImages], Judge | None] | None = None,
-) -> Callable[[LabeledImages, list[int], int], LabeledImages]:
-    """A function that trains a generator on the images it is given, and synthesises from it.
-
-    Each subset has its own run folder below `run`, see `subset_run`, and its own judge: one who knows the
-    subset's images and held-out ones, and none of the labels that the experiment hides.
+    Attributes:
+        config: its seed is the caller's.
+        run: the folder of the run folders.
+        name: of the data set.
+        judge_of: of the images it is given: one who knows them and held-out ones, and none of the labels that
+            an experiment hides.
     """
 
-    def synthesize(real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
-        folder = subset_run(run, real, seed)
-        source = Source(
-            f"{name}: {len(real)} labelled training images, subset seed {seed}", "as the data set"
+    config: GANConfig
+    run: Path
+    name: str
+    make_fabric: Callable[[], Fabric]
+    judge_of: Callable[[LabeledImages], Judge | None] | None = None
+
+    def folder(self, real: LabeledImages, seed: int) -> Path:
+        """The run folder of the generator that learns from these images."""
+        return self.run / f"generator-n{len(real)}-seed{seed}"
+
+    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+        """wanted[label] images of every class."""
+        folder, fabric = self.folder(real, seed), self.make_fabric()
+        source = Source(f"{self.name}: {len(real)} training images, subset seed {seed}", "as the data set")
+        training = train_run(
+            real,
+            source,
+            replace(self.config, seed=seed),
+            folder,
+            fabric=fabric,
+            judge=self.judge_of(real) if self.judge_of else None,
+            resume=(folder / "checkpoints" / "last.safetensors").exists(),
         )
-        judge = judge_of(real) if judge_of else None
-        training = train_run(real, source, replace(config, seed=seed), folder, fabric=fabric, judge=judge)
-        if training.steps_done < config.steps:  # SIGINT or SIGTERM: a half-trained generator must not go on
+        if training.steps_done < self.config.steps:  # SIGINT or SIGTERM: a half-trained one must not go on
             raise KeyboardInterrupt
         return collect(Synthesizer(folder, str(fabric.device)), wanted, seed)
-
-    return synthesize
 
 
 def _as_toml(config: GANConfig, source: Source, images: LabeledImages, fabric: Fabric) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_classes_without_a_name_in_common_are_refused(tiny):
 
 
 def test_a_pool_that_is_too_small_is_refused_with_what_it_lacks(tiny):
-    with pytest.raises(DataError, match=r"2 synthetic images of class 'abnormal': ratio 0\.5 needs 9"):
+    with pytest.raises(DataError, match=r"ratio 0\.5: 2 synthetic images of class 'abnormal': expected 9"):
         blend(tiny((9, 3)), tiny((20, 2), synthetic=True), 0.5)
     with pytest.raises(DataError, match="0 synthetic images of class 'normal'"):
         blend(tiny((9, 3)), tiny((20,), synthetic=True, class_names=("abnormal",)), 0.5)

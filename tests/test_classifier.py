@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.transforms import classical_augmentation, to_unit_range
-from synthaug.classifiers import training
 from synthaug.classifiers.architectures import build_classifier
+from synthaug.classifiers.batches import Batches
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.scores import auroc
 from synthaug.classifiers.training import ClassifierConfig, train_classifier
@@ -35,6 +35,10 @@ def bright_or_dark(dark: int, bright: int, *, seed: int = 0, contrast: float = 4
 
 
 TRAIN, VAL = bright_or_dark(20, 20), bright_or_dark(10, 10, seed=1)
+
+
+def batches(train: LabeledImages, *, size: int = 8, **options) -> Batches:
+    return Batches(train, torch.from_numpy(train.labels), size=size, seed=0, **options)
 
 
 class TestABuiltClassifier:
@@ -119,7 +123,8 @@ class TestTraining:
         assert trained.best["val_loss"] == min(look["val_loss"] for look in top)
 
     def test_has_no_place_for_test_images(self):
-        assert list(inspect.signature(train_classifier).parameters) == ["train", "val", "config", "fabric"]
+        parameters = list(inspect.signature(train_classifier).parameters)
+        assert parameters == ["train", "val", "config", "fabric", "start", "teacher"]
 
     def test_wants_two_classes_to_learn_and_all_to_validate_on(self):
         with pytest.raises(DataError, match="expected two classes to learn"):
@@ -130,13 +135,9 @@ class TestTraining:
 
 class TestABatch:
     def labels_drawn(self, balanced: bool) -> list[int]:
-        config = replace(QUICK, balanced=balanced, batch_size=20)
         uneven = bright_or_dark(45, 5)
-        return np.bincount(
-            np.concatenate(
-                [training._draw(uneven.labels, config, np.random.default_rng(k)) // 45 for k in range(50)]
-            )
-        ).tolist()
+        batch = batches(uneven, size=20, balanced=balanced)
+        return np.bincount(np.concatenate([batch(step)[1].numpy() for step in range(50)])).tolist()
 
     def test_holds_as_many_of_each_class_when_balanced(self):
         assert self.labels_drawn(balanced=True) == [500, 500]
@@ -147,19 +148,19 @@ class TestABatch:
         assert dark + bright == 1000
 
     def test_depends_on_seed_and_step_only(self):
-        augment = classical_augmentation()
-        batches = [training._batch(TRAIN, QUICK, step, augment)[0] for step in (3, 4, 3)]
-        assert torch.equal(batches[0], batches[2])
-        assert not torch.equal(batches[0], batches[1])
+        batch = batches(TRAIN, augment=classical_augmentation())
+        first, other, again = (batch(step)[0] for step in (3, 4, 3))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
 
     def test_stays_between_black_and_white_when_augmented(self):
         extreme = replace(TRAIN, pixels=np.where(TRAIN.pixels > 128, 255, 0).astype(np.uint8))
         for step in range(10):
-            images, _ = training._batch(extreme, QUICK, step, classical_augmentation())
+            images, _ = batches(extreme, augment=classical_augmentation())(step)
             assert 0 <= images.min() <= images.max() <= 1
 
     def test_shows_the_images_themselves_without_augmentation(self):
-        images, _ = training._batch(TRAIN, QUICK, 1, None)
+        images, _ = batches(TRAIN)(1)
         known = {image.numpy().tobytes() for image in to_unit_range(TRAIN.pixels)}
         assert all(image.contiguous().numpy().tobytes() in known for image in images)
 

@@ -158,30 +158,18 @@ def test_a_classifier_takes_images_made_by_another_tool() -> None:
     assert sum(run.json["images"]["synthetic"].values()) == 27  # round(80 / 3)
 
 
-def test_experiment_writes_a_report_with_a_verdict() -> None:
-    run = synthaug(
-        "experiment",
-        *TINY,
-        "--seeds",
-        "2",
-        "--generator-steps",
-        "2",
-        "--steps",
-        "3",
-        "--ratios",
-        "0.5",
-        "--json",
-    )
-    assert run.status in (0, 3), run.err
-    assert run.json["verdict"] in ("helps", "no evidence", "harms")
-    assert (run.status == 3) == (run.json["verdict"] == "harms")
-    arms = [row["arm"] for row in run.json["arms"]]
-    assert arms[0] == "real"
-    assert arms[-1] == "synthetic only"
-    assert len(arms) == 4
-    page = Path(run.json["report"]).read_text()
-    assert "http://" not in page
-    assert "https://" not in page
+def test_the_ratio_can_be_chosen_on_validation_images_and_may_be_none() -> None:
+    options = ("--generator", "chest-xray", "--steps", "4", "--json")
+    run = synthaug("train-classifier", *TINY, "--synthetic-ratio", "auto", *options)
+    assert run.status == 0, run.err
+    tried = {float(ratio): area for ratio, area in run.json["validation_auroc_by_ratio"].items()}
+    assert set(tried) == {0.0, 0.1, 0.25, 0.5, 0.75}
+    best = max(tried.values())
+    assert run.json["synthetic_ratio"] == min(ratio for ratio, area in tried.items() if area == best)
+    assert run.json["best"]["val_auroc"] == best
+    synthetic = sum(run.json["images"]["synthetic"].values())
+    real = sum(run.json["images"]["real"].values())
+    assert synthetic / (synthetic + real) == pytest.approx(run.json["synthetic_ratio"], abs=0.01)
 
 
 def test_dry_run_says_and_makes_nothing() -> None:

@@ -18,7 +18,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.phantom import phantom
 from synthaug.generators.checkpoint import load_generator
 from synthaug.generators.config import GANConfig
-from synthaug.generators.runs import Source, own_synthesizer, train_run
+from synthaug.generators.runs import OwnGenerator, Source, train_run
 from synthaug.generators.sampling import Synthesizer, collect
 
 
@@ -127,7 +127,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused_in_one_line(fabric, tmp_path,
 
 
 def test_an_experiments_own_generator_is_trained_on_the_images_given_and_its_images_say_so(fabric, tmp_path):
-    synthesize = own_synthesizer(TINY, tmp_path, "tiny", fabric)
+    synthesize = OwnGenerator(TINY, tmp_path, "tiny", lambda: fabric)
     real = dark_and_bright((6, 2))
     made = synthesize(real, [0, 5], 3)
     assert made.counts() == {"dark": 0, "bright": 5}

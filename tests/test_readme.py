@@ -25,6 +25,8 @@ width = 4
 steps = 3
 [experiment]
 seeds = 2
+arms = "core"
+jobs = 1
 extractor = "none"
 generator-steps = 2
 steps = 3

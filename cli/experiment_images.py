@@ -1,0 +1,113 @@
+"""The images of an experiment, from its options: whose they are, and where synthetic ones come from."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from synthaug.augment.blend import match_classes
+from synthaug.augment.datasets import load_dataset
+from synthaug.augment.errors import DataError, GateError, UsageError
+from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, refuse_leak
+from synthaug.augment.images import LabeledImages, Splits
+from synthaug.classifiers.architectures import build_classifier
+from synthaug.classifiers.training import ClassifierConfig
+from synthaug.cli.blending import open_generator, read_synthetic
+from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset
+from synthaug.evaluation.arms import check_ratios
+from synthaug.evaluation.laboratory import Laboratory, Synthesize
+from synthaug.generators.presets import preset
+from synthaug.generators.runs import OwnGenerator
+from synthaug.generators.training import check_images
+
+
+def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: Path | None) -> Laboratory:
+    """The images of the experiment and where synthetic ones come from; what cannot work is said here.
+
+    Raises:
+        UsageError, DataError, GateError: options, images or a generator that do not fit.
+    """
+    check_ratios(options.ratios)
+    channels, side, _ = splits.train.image_shape
+    build_classifier(
+        options.classifier, num_classes=len(splits.class_names), channels=channels, image_size=side
+    )  # a name that is none is said now, not after the generators
+    shared = options.scenario == "donor" and options.generator is None and options.synthetic is None
+    return Laboratory(
+        splits,
+        synthesizer(splits, options, folder),
+        ClassifierConfig(name=options.classifier, steps=options.steps),
+        partial(make_fabric, options.device, options.precision),
+        folder,
+        donor_share=options.donor_share if shared and options.donor is None else 0.0,
+        donor=(
+            donor_images(splits, options.donor, options.donor_classes, root)
+            if shared and options.donor is not None
+            else None
+        ),
+    )
+
+
+def donor_images(splits: Splits, spec: str, renamed: tuple[str, ...], root: Path | None) -> LabeledImages:
+    """Another data set's training images, in the recipient's size, channels and classes.
+
+    Args:
+        renamed: classes that have other names there, as "theirs=ours".
+
+    Raises:
+        DataError: a class of the recipient is not among them.
+        GateError: some are validation or test images of the recipient.
+    """
+    channels, side, _ = splits.train.image_shape
+    found = load_dataset(spec, data_root(root), size=side, channels=channels).train
+    ours = dict(pair.split("=", 1) for pair in renamed)
+    unknown = set(ours) - set(found.class_names)
+    if unknown:
+        raise UsageError(
+            f"--donor-class {', '.join(unknown)}: {spec} has {', '.join(found.class_names)}, "
+            "expected one of them"
+        )
+    names = tuple(ours.get(name, name) for name in found.class_names)
+    images = match_classes(replace(found, class_names=names), splits.class_names)
+    lacking = [name for name, n in images.counts().items() if not n]
+    if lacking:
+        raise DataError(
+            f"--donor {spec}: no image of {', '.join(lacking)}, its classes are "
+            f"{', '.join(found.class_names)}: expected every class of {splits.name}, "
+            "add --donor-class theirs=ours"
+        )
+    for part in (splits.test, splits.val):
+        refuse_leak(part, SeenImages.of(images), f"donor {spec}")
+    return images
+
+
+def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Synthesize:
+    """Where the synthetic images come from: a file, a generator made before, or one trained here.
+
+    Raises:
+        GateError: a generator that knows test images, or images whose labels the experiment hides.
+    """
+    if options.synthetic is not None:
+        return FromFile(match_classes(read_synthetic(options.synthetic, splits), splits.class_names))
+    if options.generator is not None:
+        made = open_generator(options.generator, splits, options.device)
+        seen = made.card.training_images.fingerprints
+        hidden = int(np.isin(canonical_fingerprints(splits.train), seen).sum())
+        if hidden and options.fractions != (1.0,):
+            raise GateError(
+                f"generator {made.name} was trained on {hidden} images of this training split: with "
+                "fewer labels it would bring hidden ones; leave --generator out"
+            )
+        device = str(make_fabric(options.device, options.precision).device)
+        return FromGenerator(options.generator, splits.class_names, device)
+    check_images(splits.train)
+    fabric = partial(make_fabric, options.device, options.precision)
+    steps = options.generator_steps
+    config = replace(preset(options.preset), steps=steps, interval=max(1, steps // 10))
+    own = OwnGenerator(config, folder / "generators", splits.name, fabric)
+    if options.scenario == "donor":
+        return DonorGenerator(own, options.steps)
+    return replace(own, judge_of=JudgeOfSubset(splits, fabric, options.steps))

@@ -1,0 +1,72 @@
+"""What `synthaug experiment` is asked to do, in one record."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthaug.augment.errors import UsageError
+
+if TYPE_CHECKING:
+    from synthaug.evaluation.design import Design
+
+
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """What an experiment is asked to do; the flags of `synthaug experiment` say what each means."""
+
+    dataset: str
+    scenario: str = "own"
+    donor: str | None = None
+    donor_classes: tuple[str, ...] = ()
+    donor_share: float = 0.5
+    donors: int = 1
+    fractions: tuple[float, ...] = (1.0,)
+    labels_per_class: tuple[int, ...] = ()
+    ratios: tuple[float, ...] = (0.5,)
+    seeds: int = 3
+    inits: int = 1
+    arms: str = "full"
+    preset: str = "synthaug"
+    generator: str | None = None
+    synthetic: Path | None = None
+    generator_steps: int = 2000
+    steps: int = 500
+    classifier: str = "small-resnet"
+    extractor: str = "domain"
+    inception_weights: Path | None = None
+    size: int | None = None
+    channels: int | None = None
+    split_seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+
+    def check(self) -> None:
+        """Raise `UsageError` for options that do not go together."""
+        if self.scenario not in ("own", "donor"):
+            raise UsageError(f"--scenario {self.scenario}: expected own or donor")
+        if self.arms not in ("core", "full"):
+            raise UsageError(f"--arms {self.arms}: expected core or full")
+        if self.generator is not None and self.synthetic is not None:
+            raise UsageError(
+                "--generator and --synthetic: expected one of them, or none to train a generator"
+            )
+        if self.scenario == "own" and (self.donor is not None or self.donors > 1):
+            raise UsageError("--donor, --donors: add --scenario donor")
+        if not all("=" in pair for pair in self.donor_classes):
+            raise UsageError(f"--donor-class {' '.join(self.donor_classes)}: expected theirs=ours")
+        if self.donor is not None and self.donors > 1:
+            raise UsageError("--donors with --donor: one data set is one donor, leave --donors out")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, without what was not said: for config.toml and the report."""
+        plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items() if v is not None}
+
+    @property
+    def design(self) -> "Design":
+        """What everything is repeated over."""
+        from synthaug.evaluation.design import Amount, Design
+
+        amounts = [Amount(share) for share in self.fractions]
+        amounts += [Amount(n, per_class=True) for n in self.labels_per_class]
+        return Design(tuple(amounts), self.seeds, self.inits, self.donors)

@@ -1,0 +1,55 @@
+"""What an experiment would train, and how many labelled subsets it needs to find a gain: `--dry-run`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.output import Output
+
+if TYPE_CHECKING:
+    from synthaug.augment.images import Splits
+
+ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
+
+
+def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output, effect: float) -> None:
+    """Say what would be done, and how many labelled subsets an effect needs (`--dry-run`)."""
+    from synthaug.evaluation.conduct import trainings
+    from synthaug.evaluation.planning import subsets_needed
+
+    names, total = trainings(
+        options.design,
+        ratios=options.ratios,
+        choice=options.arms,
+        has_donor=options.scenario == "donor",
+    )
+    out.say(f"{splits.name}: {total} classifiers of {options.steps} steps in {len(names)} arms:")
+    for name in names:
+        out.say(f"  {name}")
+    sd, why = spread(folder, splits)
+    comparisons = len(options.design.amounts) * (len(options.ratios) + 1 + 2 * (options.arms == "full"))
+    needed = subsets_needed(effect, sd, comparisons=comparisons)
+    out.say(
+        f"to find a gain of {effect:g} AUROC with 80 % power among {comparisons} comparisons: {needed} "
+        f"subsets (--seeds), at a standard deviation of {sd:.3g} between subsets, {why}"
+    )
+    facts = {"trainings": total, "arms": names, "subsets_needed": needed, "sd": sd}
+    out.result(facts | {"config": options.as_dict()})
+
+
+def spread(folder: Path, splits: "Splits") -> tuple[float, str]:
+    """What paired differences vary by between labelled subsets, and how that is known."""
+    import numpy as np
+
+    from synthaug.evaluation.cells import read_cell
+    from synthaug.evaluation.planning import pilot_sd
+    from synthaug.evaluation.verdict import judge
+
+    cells = [read_cell(path) for path in sorted((folder / "cells").glob("*/*.npz"))]
+    if any(cell.arm.way == "blend" for cell in cells) and len(cells[0].test) == len(splits.test):
+        gains = judge(cells, splits.test).gains
+        pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
+        found = [pilot_sd(pilot) for pilot in pilots if pilot.over_trainings > 0]
+        if found:
+            return float(np.median(found)), f"the upper limit of what {len(found)} arms in {folder} show"
+    return ASSUMED_SD, "assumed: run some, and ask again with the same --out"

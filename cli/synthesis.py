@@ -1,0 +1,78 @@
+"""Where an experiment's synthetic images come from: a file, a generator made before, or one trained for it.
+
+All of them can be pickled: an experiment's processes call them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.splits import carve_validation
+from synthaug.evaluation.extractors import extractors_for
+from synthaug.evaluation.vitals import Judge, can_judge, judge_of
+from synthaug.generators.runs import OwnGenerator
+from synthaug.generators.sampling import Synthesizer, collect_for
+
+HELD_OUT = 0.1  # of a donor's images, to judge its generator by
+JUDGE_STEPS = 300
+
+
+@dataclass(frozen=True, eq=False)
+class FromFile:
+    """The same images for everyone."""
+
+    pool: LabeledImages
+
+    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+        """All of them; an arm that wants more says so."""
+        return self.pool
+
+
+@dataclass(frozen=True)
+class FromGenerator:
+    """Images of a generator that knows nothing of the images it is given."""
+
+    generator: str | Path
+    class_names: tuple[str, ...]
+    device: str
+
+    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+        """wanted[label] images of every class."""
+        return collect_for(Synthesizer(self.generator, self.device), self.class_names, wanted, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class JudgeOfSubset:
+    """Looks at a generator's samples beside validation images, in features learnt from its own images."""
+
+    splits: Splits
+    make_fabric: Callable[[], Fabric]
+    steps: int
+
+    def __call__(self, real: LabeledImages) -> Judge | None:
+        """The judge of a generator that learns from `real`; None where there are too few images for one."""
+        known = replace(self.splits, train=real)
+        if not can_judge(known):
+            return None
+        found = extractors_for(
+            ["domain"], known, fabric=self.make_fabric(), steps=min(JUDGE_STEPS, self.steps)
+        )
+        return judge_of(known, found[0])
+
+
+@dataclass(frozen=True, eq=False)
+class DonorGenerator:
+    """Trained by a donor on images of its own, and judged by others of its own: the recipient lends none."""
+
+    own: OwnGenerator
+    steps: int
+
+    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+        """wanted[label] images of every class."""
+        train, held_out = carve_validation(real, HELD_OUT, seed)
+        known = Splits(train, held_out, held_out.take([]), f"{self.own.name}, donor {seed}")
+        judged = replace(self.own, judge_of=JudgeOfSubset(known, self.own.make_fabric, self.steps))
+        return judged(train, wanted, seed)

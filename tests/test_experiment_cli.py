@@ -1,0 +1,126 @@
+"""`synthaug experiment` as it is typed: scenarios, going on after a stop, and what it refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runner import synthaug
+
+TINY = (
+    *("--dataset", "phantom:n=120,abnormal=0.4", "--size", "28", "--extractor", "none"),
+    *("--generator-steps", "2", "--steps", "2", "--ratios", "0.5", "--seeds", "2"),
+)
+CORE = (*TINY, "--arms", "core", "--jobs", "1", "--out", "run")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def report() -> dict[str, Any]:
+    return json.loads(Path("run/report.json").read_text())
+
+
+def arms(facts: dict[str, Any]) -> set[str]:
+    return {row["arm"] for row in facts["arms"]}
+
+
+def test_it_writes_a_report_with_a_verdict() -> None:
+    run = synthaug("experiment", *CORE, "--json")
+    assert run.status in (0, 3), run.err
+    assert run.json["verdict"] in ("helps", "no evidence", "harms")
+    assert (run.status == 3) == (run.json["verdict"] == "harms")
+    expected = {"real", "balanced + augmentation", "balanced + augmentation + synthetic 0.5"}
+    expected |= {"real + synthetic 0.5", "synthetic only", "synthetic, ratio chosen on validation"}
+    assert {row["arm"] for row in run.json["arms"]} < expected
+    assert len(run.json["arms"]) == 5
+    page = Path(run.json["report"]).read_text()
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_donors_generator_is_trained_once_per_donor_and_its_classifier_competes() -> None:
+    options = ("--scenario", "donor", "--donors", "2", "--fractions", "0.5", "--jobs", "1", "--out", "run")
+    run = synthaug("experiment", *TINY, *options)
+    assert run.status in (0, 3), run.err
+    assert len(list(Path("run/generators").iterdir())) == 2
+    assert {"the donor's classifier", "the donor's classifier, fine-tuned"} < arms(report())
+    assert "The best alternative, " in report()["sentence"]
+
+
+def test_another_data_set_can_be_the_donor_and_its_classes_have_to_be_the_recipients() -> None:
+    options = ("--scenario", "donor", "--donor", "phantom:n=90,abnormal=0.5,seed=1")
+    assert synthaug("experiment", *CORE, *options).status in (0, 3)
+    assert len(list(Path("run/generators").iterdir())) == 1
+    run = synthaug("experiment", *CORE, *options, "--donor-class", "tumour=abnormal", "--overwrite")
+    assert run.status == 2
+    assert "--donor-class tumour: phantom:n=90,abnormal=0.5,seed=1 has normal, abnormal" in run.err
+    run = synthaug("experiment", *CORE, *options, "--donor-class", "abnormal=tumour", "--overwrite")
+    assert run.status == 4
+    assert "no image of abnormal, its classes are normal, abnormal" in run.err
+    assert Path("run/report.json").exists()  # nothing is lost before everything that can be checked has been
+
+
+def test_few_labels_of_each_class() -> None:
+    run = synthaug("experiment", *CORE, "--labels-per-class", "2,4")
+    assert run.status in (0, 3), run.err
+    labels = {row["labels"] for row in report()["arms"]}
+    assert labels == {"2 labelled images per class", "4 labelled images per class"}
+
+
+def test_resume_adds_subsets_and_redoes_none() -> None:
+    assert synthaug("experiment", *CORE).status in (0, 3)
+    made = {path: path.stat().st_mtime_ns for path in Path("run/cells").rglob("*.npz")}
+    grown = [*CORE[: CORE.index("--seeds")], "--seeds", "3", *CORE[CORE.index("--seeds") + 2 :]]
+    run = synthaug("experiment", *grown)
+    assert run.status == 2
+    assert "exists already" in run.err
+    assert synthaug("experiment", *grown, "--resume").status in (0, 3)
+    assert all(path.stat().st_mtime_ns == at for path, at in made.items())
+    assert len(list(Path("run/cells").rglob("*.npz"))) == len(made) * 3 // 2
+    assert {row["trainings"] for row in report()["arms"]} == {3}
+
+
+def test_resume_with_other_options_is_refused() -> None:
+    assert synthaug("experiment", *CORE).status in (0, 3)
+    run = synthaug("experiment", *CORE, "--resume", "--steps", "3")
+    assert run.status == 2
+    assert "steps differ from run/config.toml: resume with the same options" in run.err
+
+
+def test_a_dry_run_says_what_it_would_train_and_how_many_subsets_an_effect_needs() -> None:
+    run = synthaug("experiment", *TINY, "--dry-run", "--effect", "0.01", "--json")
+    assert run.status == 0, run.err
+    facts = run.json
+    assert len(facts["arms"]) == 11
+    assert facts["trainings"] == 10 * 2 + 1  # every arm on both subsets, the ceiling once
+    coarse = synthaug("experiment", *TINY, "--dry-run", "--effect", "0.05", "--json").json
+    assert 2 <= coarse["subsets_needed"] < facts["subsets_needed"]
+    assert not list(Path().iterdir())
+
+
+def test_a_dry_run_plans_with_what_was_found_already() -> None:
+    assert synthaug("experiment", *CORE).status in (0, 3)
+    run = synthaug("experiment", *CORE, "--dry-run")
+    assert "of what 2 arms in run show" in run.out or "assumed" in run.out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--scenario", "friend"), "--scenario friend: expected own or donor"),
+        (("--arms", "some"), "--arms some: expected core or full"),
+        (("--donor", "mednist"), "add --scenario donor"),
+        (("--fractions", "0.5", "--labels-per-class", "3"), "expected one of them"),
+        (("--labels-per-class", "a few"), "expected whole numbers, such as 5,10"),
+        (("--scenario", "donor", "--donor", "phantom", "--donors", "2"), "one data set is one donor"),
+        (("--scenario", "donor", "--donor", "phantom", "--donor-class", "a"), "expected theirs=ours"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_in_one_line(options: tuple[str, ...], says: str) -> None:
+    run = synthaug("experiment", *TINY, *options)
+    assert run.status == 2
+    assert says in run.err
+    assert len(run.err.strip().splitlines()) == 1

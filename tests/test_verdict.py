@@ -1,0 +1,129 @@
+"""The verdict: only a true gain over the best classical arm can move it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, TEST, made_up
+
+from synthaug.evaluation.arms import CEILING, CHOSEN, SYNTHETIC_ONLY
+from synthaug.evaluation.conduct import best_recipe
+from synthaug.evaluation.design import ALL, Amount
+from synthaug.evaluation.gain import compare, of_arm, with_chosen_ratio
+from synthaug.evaluation.verdict import conclude, judge
+
+TENTH = Amount(0.1)
+NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}
+
+
+def judged(cells: list) -> tuple[str, str]:
+    return conclude(compare(cells, TEST))
+
+
+class TestTheVerdict:
+    def test_is_helps_for_a_true_gain(self):
+        verdict, sentence = judged(made_up(NOTHING | {BLEND: 0.5}))
+        assert verdict == "helps"
+        assert sentence.startswith(f"Synthetic images help: {BLEND} against ")
+        assert "with 100 % of the training labels, changes AUROC by +0." in sentence
+
+    def test_is_harms_for_a_true_loss(self):
+        verdict, sentence = judged(made_up(NOTHING | {BLEND: -0.5}))
+        assert verdict == "harms"
+        assert "changes AUROC by -0." in sentence
+
+    def test_is_no_evidence_where_nothing_changed(self):
+        assert judged(made_up(NOTHING))[0] == "no evidence"
+
+    def test_is_no_evidence_where_the_operating_point_moved_only(self):
+        cells = made_up(NOTHING, shift=1.0)
+        sensitive = {
+            name: np.mean([c.test[LABELS == 1, 1] >= 0.5 for c in of_arm(cells, ALL, name)])
+            for name in (AUGMENTED, BLEND)
+        }
+        assert sensitive[BLEND] > sensitive[AUGMENTED] + 0.2  # what looks like a gain
+        assert judged(cells)[0] == "no evidence"
+
+    def test_is_no_evidence_from_a_single_training(self):
+        verdict, sentence = judged(made_up(NOTHING | {BLEND: 2}, subsets=1))
+        assert verdict == "no evidence"
+        assert "with one training, which has no interval: run at least three subsets." in sentence
+
+    @pytest.mark.parametrize("effect", [-2, 2])
+    def test_is_never_decided_by_synthetic_images_alone(self, effect):
+        gains = compare(made_up(NOTHING | {SYNTHETIC_ONLY: effect}), TEST)
+        assert {gain.arm: gain.verdict for gain in gains} == {BLEND: "no evidence", SYNTHETIC_ONLY: None}
+        assert conclude(gains)[0] == "no evidence"
+
+    def test_is_against_the_classical_arm_of_the_best_validation(self):
+        # the augmented arm is better, validation says so, and synthetic images beat the plain one only
+        effects = {REAL: 0, AUGMENTED: 0.5, BLEND: 0.5}
+        fair = compare(made_up(effects, val_auroc={AUGMENTED: 0.8, REAL: 0.7, BLEND: 0.9}), TEST)[0]
+        assert (fair.reference, fair.verdict) == (AUGMENTED, "no evidence")
+        # test images have no say in the choice
+        blind = compare(made_up(effects, val_auroc={AUGMENTED: 0.7, REAL: 0.8}), TEST)[0]
+        assert (blind.reference, blind.verdict) == (REAL, "helps")
+
+    def test_chooses_the_reference_at_each_amount_of_labels(self):
+        cells = made_up(NOTHING, val_auroc={REAL: 0.9}, amount=TENTH)
+        cells += made_up(NOTHING, val_auroc={AUGMENTED: 0.9})
+        assert [best_recipe(cells, amount).name for amount in (TENTH, ALL)] == [REAL, AUGMENTED]
+
+    def test_is_held_to_a_higher_level_the_more_is_compared(self):
+        one = compare(made_up(NOTHING | {SYNTHETIC_ONLY: 0}), TEST)
+        both = NOTHING | {LESS: 0}
+        four = compare(made_up(both, amount=TENTH) + made_up(both), TEST)
+        assert {gain.auroc.level for gain in one} == {0.95}
+        assert sorted(round(1 - gain.auroc.level, 6) for gain in four) == [0.0125, 0.016667, 0.025, 0.05]
+
+    def test_names_the_comparison_that_decided(self):
+        cells = made_up(NOTHING | {BLEND: 0.5}, amount=TENTH) + made_up(NOTHING | {BLEND: -0.5})
+        verdict, sentence = judged(cells)
+        assert verdict == "helps"
+        assert "10 % of the training labels" in sentence
+
+    def test_says_how_far_it_is_to_all_labels_and_what_could_be_done_instead(self):
+        effects = NOTHING | {BLEND: 0.5, CEILING: 1.0, "ensemble": 0.2}
+        sentence = judged(made_up(effects, amount=TENTH))[1]
+        assert "% of the way to the classifier with all labels" in sentence
+        assert "The best alternative, ensemble, changes it by +0." in sentence
+
+    def test_does_not_tell_of_a_way_to_a_ceiling_that_is_none(self):
+        sentence = judged(made_up(NOTHING | {BLEND: 0.5, CEILING: 0.0}, amount=TENTH))[1]
+        assert "of the way" not in sentence
+
+    def test_stands_on_donors_where_there_are_several(self):
+        # what helps with one generator in three is no gain of synthetic images
+        cells = made_up(NOTHING, donors=3)
+        lucky = {c.unit: c for c in made_up(NOTHING | {BLEND: 3.0}, donors=3) if c.arm.name == BLEND}
+        cells = [lucky[c.unit] if c.arm.name == BLEND and c.unit.donor == 0 else c for c in cells]
+        assert judged(cells)[0] == "no evidence"
+
+
+class TestTheRatioChosenOnValidation:
+    def test_may_be_none(self):
+        cells = with_chosen_ratio(made_up(NOTHING | {BLEND: -1}, val_auroc={AUGMENTED: 0.9, BLEND: 0.8}))
+        chosen, base = of_arm(cells, ALL, CHOSEN), of_arm(cells, ALL, AUGMENTED)
+        assert {cell.arm.ratio for cell in chosen} == {0}
+        assert all(np.array_equal(a.test, b.test) for a, b in zip(chosen, base, strict=True))
+
+    def test_is_chosen_for_each_labelled_subset(self):
+        cells = made_up(NOTHING | {LESS: 0}, val_auroc={AUGMENTED: 0.9, LESS: 0.8, BLEND: 0.8})
+        at = next(k for k, c in enumerate(cells) if c.arm.name == LESS and c.unit.subset == 2)
+        cells[at] = replace(cells[at], val_auroc=0.95)
+        ratios = {c.unit.subset: c.arm.ratio for c in of_arm(with_chosen_ratio(cells), ALL, CHOSEN)}
+        assert ratios == {0: 0, 1: 0, 2: 0.25, 3: 0}
+
+    def test_is_the_smallest_among_equals(self):
+        cells = made_up(NOTHING | {LESS: 0}, val_auroc={AUGMENTED: 0.8, LESS: 0.9, BLEND: 0.9})
+        assert {c.arm.ratio for c in of_arm(with_chosen_ratio(cells), ALL, CHOSEN)} == {0.25}
+
+    def test_goes_by_the_mean_over_initial_weights(self):
+        cells = made_up(NOTHING, inits=2, val_auroc={AUGMENTED: 0.8, BLEND: 0.7})
+        at = next(k for k, c in enumerate(cells) if c.arm.name == BLEND and c.unit.init == 1)
+        cells[at] = replace(cells[at], val_auroc=0.85)  # one lucky start
+        assert {c.arm.ratio for c in of_arm(with_chosen_ratio(cells), ALL, CHOSEN)} == {0}
+
+    def test_decides_like_any_other_arm(self):
+        found = judge(made_up(NOTHING | {BLEND: 1}, val_auroc={AUGMENTED: 0.8, BLEND: 0.9}), TEST)
+        assert {gain.arm: gain.verdict for gain in found.gains} == {BLEND: "helps", CHOSEN: "helps"}
