@@ -43,6 +43,7 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
         "step",
         "discriminator",
         "penalty",
+        "r1",
         "generator",
         "real logit",
         "fake logit",
