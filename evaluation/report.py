@@ -22,6 +22,7 @@ from synthaug.evaluation.figures import inline_image
 from synthaug.evaluation.gain import Gain, amounts_of, of_arm
 from synthaug.evaluation.gain_figures import interval_plot, words
 from synthaug.evaluation.pages import versions, write_report
+from synthaug.evaluation.statistics import Estimate
 from synthaug.evaluation.verdict import Experiment
 
 PICTURES = 8  # of each kind of test image that changed sides
@@ -128,7 +129,7 @@ class Report:
         sides = self.changed_sides.get(amount)
         return {
             "name": str(amount),
-            "gains": [(gain, words(gain.auroc)) for gain in gains],
+            "gains": [(g, words(g.auroc), [words(g.accuracy), words(g.balanced_accuracy)]) for g in gains],
             "plot": interval_plot(gains),
             "unbounded": any(math.isinf(gain.auroc.low) for gain in gains),
             "main": arms,
@@ -187,15 +188,20 @@ class Report:
 
 def _gain(gain: Gain) -> dict[str, Any]:
     """For JSON, which has no infinity: an interval without bounds has null ones."""
-    interval = {key: x if math.isfinite(x) else None for key, x in asdict(gain.auroc).items()}
     return {
         "amount": str(gain.amount),
         "arm": gain.arm,
         "role": gain.role,
         "reference": gain.reference,
-        "auroc": interval,
+        "auroc": _finite(gain.auroc),
         "p_value": gain.p_value,
         "verdict": gain.verdict,
         "over": gain.difference.outer,
         "clusters": gain.difference.clusters,
+        "accuracy": _finite(gain.accuracy),
+        "balanced accuracy": _finite(gain.balanced_accuracy),
     }
+
+
+def _finite(estimate: Estimate) -> dict[str, float | None]:
+    return {key: x if math.isfinite(x) else None for key, x in asdict(estimate).items()}

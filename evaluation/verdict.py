@@ -8,6 +8,7 @@ import numpy as np
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.cells import Cell
 from synthaug.evaluation.gain import Gain, Verdict, compare, with_chosen_ratio
+from synthaug.evaluation.statistics import Estimate
 
 WORDS = {
     "helps": "Synthetic images help",
@@ -43,17 +44,24 @@ def conclude(gains: Sequence[Gain]) -> tuple[Verdict, str]:
     gain = extreme(shown, key=lambda gain: gain.auroc.value)
     sentence = (
         f"{WORDS[verdict]}: {gain.arm} against {gain.reference}, with {gain.amount}, changes AUROC by "
-        f"{change(gain)}."
+        f"{change(gain.auroc)}."
     )
-    return verdict, " ".join(filter(None, [sentence, _closure(gain, gains), _competitor(gain, gains)]))
+    more = [_accuracy(gain), _closure(gain, gains), _competitor(gain, gains)]
+    return verdict, " ".join(filter(None, [sentence, *more]))
 
 
-def change(gain: Gain) -> str:
+def change(found: Estimate) -> str:
     """A gain with its interval, in words."""
-    found = gain.auroc
     if not np.isfinite(found.low):
         return f"{found.value:+.4f} with one training, which has no interval: run at least three subsets"
     return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ({100 * found.level:.4g} % interval)"
+
+
+def _accuracy(gain: Gain) -> str:
+    """What many ask for first; it moves with the threshold, so it never decides."""
+    if not np.isfinite(gain.accuracy.low):
+        return ""
+    return f"Accuracy, thresholds tuned on validation images, changes by {change(gain.accuracy)}."
 
 
 def _closure(gain: Gain, gains: Sequence[Gain]) -> str:
@@ -72,4 +80,4 @@ def _competitor(gain: Gain, gains: Sequence[Gain]) -> str:
     if not others:
         return ""
     best = max(others, key=lambda g: g.auroc.value)
-    return f"The best alternative, {best.arm}, changes it by {change(best)}."
+    return f"The best alternative, {best.arm}, changes AUROC by {change(best.auroc)}."

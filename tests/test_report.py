@@ -152,7 +152,7 @@ class TestThePage:
             assert {len(row) for row in table} == {1, 14}
 
     def test_lists_every_gain_with_its_p_value(self, found, page):
-        tables = [table for table in page.tables if table[0][-1] == "verdict"]
+        tables = [table for table in page.tables if "verdict" in table[0]]
         rows = [row for table in tables for row in table[1:]]
         assert [row[0] for row in rows] == [gain.arm for gain in found.experiment.gains]
         assert rows[0][4] == f"{found.experiment.gains[0].p_value:.2g}"
@@ -190,8 +190,8 @@ class TestThePage:
     def test_shows_recall_by_class_where_there_are_many(self, tmp_path, page):
         many = report(classes=7, test=70, amounts=(ALL,))
         shown = Page(many.write(tmp_path).read_text(encoding="utf-8"))
-        recalls = next(table for table in shown.tables if len(table[0]) == 8 and table[0][0] == "arm")
-        assert recalls[0][1] == "lesion 0(10)"
+        recalls = next(table for table in shown.tables if table[0][1] == "lesion 0(10)")
+        assert len(recalls[0]) == 8
         assert "Share found of each class" not in page.text
 
 

@@ -44,6 +44,15 @@ class TestTheVerdict:
         assert sensitive[BLEND] > sensitive[AUGMENTED] + 0.2  # what looks like a gain
         assert judged(cells)[0] == "no evidence"
 
+    def test_tells_accuracy_with_its_interval_and_does_not_go_by_it(self):
+        cells = made_up(NOTHING, shift=1.0)
+        gain = compare(cells, TEST)[0]
+        assert gain.accuracy.high < 0  # at a threshold that was tuned for nobody
+        assert gain.balanced_accuracy.value > gain.accuracy.value + 0.1
+        verdict, sentence = conclude([gain])
+        assert verdict == "no evidence"
+        assert "Accuracy, thresholds tuned on validation images, changes by -0." in sentence
+
     def test_is_no_evidence_from_a_single_training(self):
         verdict, sentence = judged(made_up(NOTHING | {BLEND: 2}, subsets=1))
         assert verdict == "no evidence"
@@ -86,7 +95,7 @@ class TestTheVerdict:
         effects = NOTHING | {BLEND: 0.5, CEILING: 1.0, "ensemble": 0.2}
         sentence = judged(made_up(effects, amount=TENTH))[1]
         assert "% of the way to the classifier with all labels" in sentence
-        assert "The best alternative, ensemble, changes it by +0." in sentence
+        assert "The best alternative, ensemble, changes AUROC by +0." in sentence
 
     def test_does_not_tell_of_a_way_to_a_ceiling_that_is_none(self):
         sentence = judged(made_up(NOTHING | {BLEND: 0.5, CEILING: 0.0}, amount=TENTH))[1]
