@@ -73,6 +73,15 @@ class TestTheVerdict:
         blind = compare(made_up(effects, val_auroc={AUGMENTED: 0.7, REAL: 0.8}), TEST)[0]
         assert (blind.reference, blind.verdict) == (REAL, "helps")
 
+    def test_is_against_augmentation_where_validation_images_cannot_tell_arms_apart(self):
+        cells = made_up(NOTHING, val_auroc={AUGMENTED: 0.9, REAL: 0.9})
+        areas = iter([0.92, 0.89, 0.91, 0.89])  # ahead by .0025 on average, give or take .0075
+        lucky = [replace(c, val_auroc=next(areas)) if c.arm.name == REAL else c for c in cells]
+        assert best_recipe(lucky, ALL).name == AUGMENTED
+        areas = iter([0.92, 0.91, 0.92, 0.91])  # ahead everywhere
+        better = [replace(c, val_auroc=next(areas)) if c.arm.name == REAL else c for c in cells]
+        assert best_recipe(better, ALL).name == REAL
+
     def test_chooses_the_reference_at_each_amount_of_labels(self):
         cells = made_up(NOTHING, val_auroc={REAL: 0.9}, amount=TENTH)
         cells += made_up(NOTHING, val_auroc={AUGMENTED: 0.9})
