@@ -67,7 +67,7 @@ def conduct(
 
 
 def best_recipe(cells: Iterable[Cell], amount: Amount) -> Recipe:
-    """The reference at this amount of labels: "balanced + augmentation", unless validation knows a better one.
+    """The reference for this many labels: "balanced + augmentation", unless validation knows a better one.
 
     Better is a mean validation AUROC higher by more than one standard error of the paired difference.
     Where validation images are easy all recipes look alike on them, and the plainest one that is ahead by
