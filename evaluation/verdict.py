@@ -40,6 +40,7 @@ def conclude(gains: Sequence[Gain]) -> tuple[Verdict, str]:
     order: tuple[Verdict, ...] = ("helps", "harms", "no evidence")
     verdict = next(v for v in order if any(gain.verdict == v for gain in deciding))
     shown = [gain for gain in deciding if gain.verdict == verdict]
+    shown = [gain for gain in shown if gain.auroc.low < gain.auroc.high] or shown  # not the reference itself
     extreme = min if verdict == "harms" else max
     gain = extreme(shown, key=lambda gain: gain.auroc.value)
     sentence = (

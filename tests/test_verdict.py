@@ -125,6 +125,10 @@ class TestTheRatioChosenOnValidation:
         assert {cell.arm.ratio for cell in chosen} == {0}
         assert all(np.array_equal(a.test, b.test) for a, b in zip(chosen, base, strict=True))
 
+    def test_is_not_what_the_sentence_is_about_where_it_is_none(self):
+        cells = made_up(NOTHING | {BLEND: -0.02}, val_auroc={AUGMENTED: 0.9, BLEND: 0.8})
+        assert judge(cells, TEST).sentence.startswith(f"No evidence that synthetic images help: {BLEND} ")
+
     def test_is_chosen_for_each_labelled_subset(self):
         cells = made_up(NOTHING | {LESS: 0}, val_auroc={AUGMENTED: 0.9, LESS: 0.8, BLEND: 0.8})
         at = next(k for k, c in enumerate(cells) if c.arm.name == LESS and c.unit.subset == 2)
