@@ -16,6 +16,9 @@ from synthaug.evaluation.laboratory import Laboratory
 
 Work = Callable[..., Any]  # (laboratory, *what) -> something small that can be pickled
 
+# read by numerical libraries when they are loaded: their threads would fight over the cores
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 _here: list[Laboratory] = []  # in a worker: the one laboratory it works for
 
 
@@ -57,9 +60,25 @@ def side_by_side(lab: Laboratory, jobs: int) -> Iterator[SideBySide]:
         return
     workers = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (lab, os.getpid()))
     try:
-        yield SideBySide(lab, workers)
+        with _started_with(dict.fromkeys(ONE_THREAD, "1")):
+            yield SideBySide(lab, workers)
     finally:
         workers.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _started_with(variables: dict[str, str]) -> Iterator[None]:
+    """Give processes that start meanwhile these environment variables."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
