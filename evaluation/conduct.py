@@ -103,10 +103,10 @@ def _units(design: Design) -> list[Unit]:
 def _make_pools(
     lab: Laboratory, design: Design, arms: Sequence[Arm], processes: SideBySide, told: Told
 ) -> None:
+    """What is not there yet, or too few for ratios and amounts that came later: the same images and more."""
     sources = dict.fromkeys(lab.source(unit) for unit in _units(design))
-    tasks = [
-        (source, lab.wanted(source, arms, design)) for source in sources if not lab.pool_path(source).exists()
-    ]
+    wanted = {source: lab.wanted(source, arms, design) for source in sources}
+    tasks = [(source, counts) for source, counts in wanted.items() if not lab.has_pool(source, counts)]
     for source in processes.run(_make_pool, tasks):
         told(f"synthetic images for {source}")
 

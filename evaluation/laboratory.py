@@ -79,6 +79,13 @@ class Laboratory:
         """Where a unit's synthetic images are kept."""
         return self.folder / "pools" / f"{self.source(unit).slug}.h5"
 
+    def has_pool(self, unit: Unit, wanted: list[int]) -> bool:
+        """Whether a unit's synthetic images are there, wanted[label] of every class that there are any of."""
+        if not self.pool_path(unit).exists():
+            return False
+        have = self.pool(unit).counts().values()
+        return all(n == 0 or n >= least for n, least in zip(have, wanted, strict=True))
+
     def pool(self, unit: Unit) -> LabeledImages:
         """A unit's synthetic images, with the recipient's class names."""
         return match_classes(read_hdf5(self.pool_path(unit)), self.splits.class_names)

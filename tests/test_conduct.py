@@ -133,6 +133,14 @@ class TestTheTrainings:
         assert len(more) == len(cells) + 10
         assert len(told) == 2 + 10  # synthetic images for two new subsets, and their trainings
 
+    def test_grow_by_ratios_that_need_more_synthetic_images(self, tmp_path):
+        lab, few = laboratory(tmp_path), Design(subsets=1)
+        before = conduct(lab, few, ratios=(0.25,), choice="core")
+        told: list[str] = []
+        after = conduct(lab, few, ratios=(0.25, 0.75), choice="core", told=told.append)
+        assert len(after) == len(before) + 1
+        assert len(told) == 2  # synthetic images, and one training
+
     def test_are_kept_whole(self, cells, lab):
         cell = cells[3]
         again = read_cell(cell_path(lab.folder, cell.unit, cell.arm))

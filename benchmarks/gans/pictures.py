@@ -13,7 +13,7 @@ from synthaug.augment.atomic import replacing
 from synthaug.augment.images import Pixels
 from synthaug.augment.pictures import image_grid
 
-LARGEST = 150_000  # bytes of a file
+LARGEST = 450_000  # bytes of a file
 MOST = 8  # images of a class
 # fewest images of a class, and colours: what is tried in this order until a picture is small enough
 TRIES: tuple[tuple[int, int | None], ...] = ((4, None), (3, 256), (2, 64), (1, 32))
