@@ -55,7 +55,7 @@ def conduct(
         _make_pools(lab, design, made_of, processes, told)
         impossible = _impossible(lab, design, made_of, told)
         first = [*classical_arms(choice), *donor_arms(donor=lab.has_donor, choice=choice)]
-        cells = _make_cells(lab, [(u, arm) for u in _units(design) for arm in first], processes, told)
+        cells = _make_cells(lab, [(u, arm) for u in design.units() for arm in first], processes, told)
         second: list[Task] = []
         for amount in design.amounts:
             base = best_recipe(cells, amount)
@@ -92,19 +92,15 @@ def trainings(
     arms = [*classical_arms(choice), *synthetic_arms(recipe, ratios, choice)]
     arms += competing_arms(recipe, donor=has_donor, choice=choice)
     shared = donor_arms(donor=has_donor, choice=choice)
-    total = len(arms) * len(list(_units(design))) + len(shared) * design.donors * design.inits
+    total = len(arms) * len(list(design.units())) + len(shared) * design.donors * design.inits
     return [arm.name for arm in [*arms, *shared]], total
-
-
-def _units(design: Design) -> list[Unit]:
-    return [unit for amount in design.amounts for unit in design.units(amount)]
 
 
 def _make_pools(
     lab: Laboratory, design: Design, arms: Sequence[Arm], processes: SideBySide, told: Told
 ) -> None:
     """What is not there yet, or too few for ratios and amounts that came later: the same images and more."""
-    sources = dict.fromkeys(lab.source(unit) for unit in _units(design))
+    sources = dict.fromkeys(lab.source(unit) for unit in design.units())
     wanted = {source: lab.wanted(source, arms, design) for source in sources}
     tasks = [(source, counts) for source, counts in wanted.items() if not lab.has_pool(source, counts)]
     for source in processes.run(_make_pool, tasks):
@@ -123,7 +119,7 @@ def _impossible(lab: Laboratory, design: Design, arms: Sequence[Arm], told: Told
         DataError: there are too few for a blend.
     """
     lacking, idle = set[str](), {arm.way for arm in arms}
-    for unit in _units(design):
+    for unit in design.units():
         if unit.init:
             continue
         real, have = lab.labelled(unit), lab.pool(unit).counts()

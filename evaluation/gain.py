@@ -93,8 +93,8 @@ def compare(cells: Sequence[Cell], test: LabeledImages) -> list[Gain]:
     found: dict[tuple[Amount, str], Difference] = {}
     decided: dict[tuple[Amount, str], list[Estimate]] = {}
     roles: dict[str, Role] = {}
-    for amount in amounts_of(cells):
-        reference = best_recipe(cells, amount).name
+    references = {amount: best_recipe(cells, amount).name for amount in amounts_of(cells)}
+    for amount, reference in references.items():
         theirs = of_arm(cells, amount, reference)
         for name in arm_names(cells, amount):
             ours = of_arm(cells, amount, name)
@@ -116,7 +116,7 @@ def compare(cells: Sequence[Cell], test: LabeledImages) -> list[Gain]:
                 amount,
                 name,
                 roles[name],
-                best_recipe(cells, amount).name,
+                references[amount],
                 difference.interval(1 - ALPHA) if step is None else step.estimate,
                 difference.p_value if step is None else step.p_adjusted,
                 None if step is None else _verdict(step.estimate, step.rejected),

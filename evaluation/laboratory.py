@@ -99,8 +99,7 @@ class Laboratory:
 
     def wanted(self, source: Unit, arms: Sequence[Arm], design: Design) -> list[int]:
         """The most images of each class that any arm takes from this pool."""
-        users = [unit for amount in design.amounts for unit in design.units(amount)]
-        users = [unit for unit in users if self.source(unit) == source and unit.init == 0]
+        users = [unit for unit in design.units() if self.source(unit) == source and unit.init == 0]
         plans = [plan_of(self.labelled(unit), arm) for unit in users for arm in arms]
         return [int(n) for n in np.max(plans, axis=0)]
 

@@ -70,14 +70,14 @@ def _real(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     return _on(lab, unit, arm, lab.labelled(unit))
 
 
-def _blend(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
-    return _on(lab, unit, arm, blend(lab.labelled(unit), lab.pool(unit), arm.ratio, unit.seed))
-
-
-def _rare(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
-    """Every class below the largest is filled up to it."""
+def _with_synthetic(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+    """The labelled subset and, beside it, what the arm's plan asks for."""
     real = lab.labelled(unit)
     return _on(lab, unit, arm, add_synthetic(real, lab.pool(unit), plan_of(real, arm), unit.seed))
+
+
+def _synthetic_only(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+    return _on(lab, unit, arm, blend(lab.labelled(unit), lab.pool(unit), 1.0, unit.seed))
 
 
 def _pretrained(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
@@ -142,12 +142,10 @@ def _mirror(lab: Laboratory, unit: Unit, trained: list[TrainedClassifier]) -> fl
 
 WAYS: dict[str, Callable[[Laboratory, Unit, Arm], Outcome]] = {
     "real": _real,
-    "blend": _blend,
-    "rare": _rare,
+    "blend": _with_synthetic,
+    "rare": _with_synthetic,
     "pretrained": _pretrained,
-    "synthetic": lambda lab, unit, arm: _on(
-        lab, unit, arm, blend(lab.labelled(unit), lab.pool(unit), 1.0, unit.seed)
-    ),
+    "synthetic": _synthetic_only,
     "all labels": _all_labels,
     "ensemble": _ensemble,
     "donor": _donor,

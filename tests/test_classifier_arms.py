@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from classifier_fixtures import FABRIC, QUICK, TRAIN, VAL, bright_or_dark
 from lightning_fabric import Fabric
 from torch.nn import functional as F
 
@@ -17,19 +18,6 @@ from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.targets import cross_entropy, inverse_frequency, targets_of
 from synthaug.classifiers.training import ClassifierConfig, TrainedClassifier, train_classifier
 
-FABRIC = Fabric(accelerator="cpu", devices=1)
-
-
-def bright_or_dark(dark: int, bright: int, *, seed: int = 0) -> LabeledImages:
-    """Noise about one of two grey levels, 28 px: a few steps learn it, fewer do not."""
-    labels = np.repeat([0, 1], [dark, bright])
-    noise = np.random.default_rng(seed).normal(0, 25, (len(labels), 1, 28, 28))
-    pixels = (noise + 128 + 8 * np.where(labels == 1, 1, -1)[:, None, None, None]).clip(0, 255)
-    return LabeledImages(pixels.astype(np.uint8), labels, ("dark", "bright"))
-
-
-TRAIN, VAL = bright_or_dark(30, 10), bright_or_dark(12, 12, seed=1)
-QUICK = ClassifierConfig(steps=6, batch_size=8, interval=3, augment=False)
 HARD = np.eye(2)[TRAIN.labels]
 
 
