@@ -21,8 +21,10 @@ class Batches:
 
     def __init__(self, images: LabeledImages, unlabelled: LabeledImages | None, config: GANConfig):
         self.images, self.unlabelled = images, unlabelled
-        self.size, self.balanced = config.batch_size, config.balanced
         self.rows_of_class = [np.flatnonzero(images.labels == c) for c in range(len(images.class_names))]
+        self.size = config.batch_size
+        # held-out images may lack a class
+        self.balanced = config.balanced and all(map(len, self.rows_of_class))
 
     def draw(self, rng: torch.Generator, step: int) -> tuple[Tensor, Tensor]:
         """Images (N, C, H, W) in [-1, 1] and labels (N,), `UNKNOWN` for the unlabelled ones at the end."""

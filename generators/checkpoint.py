@@ -133,6 +133,7 @@ def save_training(path: Path, training: "GANTraining") -> None:
         "steps_done": torch.tensor(training.steps_done),
         "mean_logits": training.mean_logits,
         "slope": torch.tensor(training.slope.numbers, dtype=torch.float64),
+        "augmentation": torch.tensor(training.augmentation.numbers, dtype=torch.float64),
         "watch": torch.tensor(training.watch.as_numbers(), dtype=torch.float64),
     }
     for prefix, module in _modules(training).items():
@@ -157,6 +158,7 @@ def load_training(path: Path, training: "GANTraining") -> None:
             module.load_state_dict(_under(tensors, prefix))
         training.mean_logits.copy_(tensors["mean_logits"])
         training.slope.numbers = tensors["slope"].tolist()
+        training.augmentation.numbers = tensors["augmentation"].tolist()
         training.watch = Watch.of_numbers(tensors["watch"].tolist())
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise DataError(

@@ -51,7 +51,8 @@ def train_generator(
 
     Args:
         images: labelled training images of any imbalance.
-        judge: looks at samples every `config.interval` steps; None watches the losses only.
+        judge: looks at samples every `config.interval` steps, and has the held-out images that
+            `GANTraining` takes; None watches the losses only.
         unlabelled: see `GANTraining`.
         origin: weights to start from instead of random ones.
         resume: go on from the checkpoint in `run`, to the weights of a training that was never interrupted.
@@ -62,7 +63,7 @@ def train_generator(
         UsageError: a recipe that cannot work.
         GateError: divergence or collapse for the second time.
     """
-    training = GANTraining(images, config, fabric, unlabelled)
+    training = GANTraining(images, config, fabric, unlabelled, judge.val if judge else None)
     last, best = (run / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
     if resume:
         load_training(last, training)

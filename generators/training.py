@@ -17,6 +17,7 @@ from synthaug.generators.diffaugment import diffaugment
 from synthaug.generators.finishing import recalibrated
 from synthaug.generators.objectives import lecam_penalty, objective, r1_penalty
 from synthaug.generators.players import average_into, build_optimizer, build_players, clip_weights
+from synthaug.generators.share import AugmentationShare
 from synthaug.generators.slope import SlopeWeight
 from synthaug.generators.value_range import to_uint8
 from synthaug.generators.watch import Watch
@@ -56,6 +57,8 @@ class GANTraining:
         images: labelled training images.
         unlabelled: more images of the same shape, their labels not looked at: the discriminator judges them,
             and as many fakes, without a class.
+        held_out: real images that neither network learns from: by their logits the share of augmented images
+            is steered. None keeps the share.
 
     Raises:
         DataError: images that no training can take.
@@ -68,12 +71,14 @@ class GANTraining:
         config: GANConfig,
         fabric: Fabric,
         unlabelled: LabeledImages | None = None,
+        held_out: LabeledImages | None = None,
     ):
         check_images(images)
         channels, side, _ = images.image_shape
         classes = len(images.class_names)
         self.images, self.config, self.fabric = images, config, fabric
         self.batches = Batches(images, unlabelled, config)
+        self.held_out = None if held_out is None else Batches(held_out, None, config)
         self.objective = objective(config.objective)
         generator, discriminator = build_players(
             config, num_classes=classes, image_size=side, channels=channels
@@ -88,6 +93,7 @@ class GANTraining:
         self.discriminator, self.d_optimizer = fabric.setup(discriminator, d_optimizer)
         self.mean_logits = torch.zeros(2, device=fabric.device)  # of real and fake images, for LeCam
         self.slope = SlopeWeight(config, side)
+        self.augmentation = AugmentationShare(config)
         self.watch = Watch()
         self.steps_done = 0
 
@@ -121,6 +127,7 @@ class GANTraining:
             of_real, of_fake = self.discriminator(real, labels), self.discriminator(fake, labels)
         else:
             of_real, of_fake = self.discriminator(torch.cat([real, fake]), labels.repeat(2)).chunk(2)
+        self._observe_overfit(of_real, of_fake, rng)
         loss = self.objective.discriminator(of_real, of_fake)
         penalty = self._penalties(real, fake, labels, of_real, of_fake, rng)
         self.d_optimizer.zero_grad()
@@ -132,6 +139,7 @@ class GANTraining:
             "discriminator": loss.item(),
             "penalty": penalty.item(),
             "r1": self.slope.gamma,
+            "augmented": self.augmentation.share,
             "real logit": of_real.mean().item(),
             "fake logit": of_fake.mean().item(),
         }
@@ -139,7 +147,17 @@ class GANTraining:
     def _seen(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
         """What the discriminator is shown of images."""
         prepared = self.discriminator.module.prepare(images, labels)
-        return diffaugment(prepared, self.config.diffaugment, rng, self.config.diffaugment_share)
+        return diffaugment(prepared, self.config.diffaugment, rng, self.augmentation.share)
+
+    @torch.no_grad()
+    def _observe_overfit(self, of_real: Tensor, of_fake: Tensor, rng: torch.Generator) -> None:
+        """Show the discriminator held-out images as well, where that is due."""
+        if self.held_out is None or not self.config.diffaugment or not self.augmentation.due(self.steps_done):
+            return
+        held_out, labels = (x.to(self.fabric.device) for x in self.held_out.draw(rng, self.steps_done))
+        of_held_out = self.discriminator(self._seen(held_out, labels, rng), labels)
+        known = self.config.batch_size  # unlabelled images stand behind them
+        self.augmentation.observe(of_real[:known], of_held_out, of_fake[:known])
 
     def _penalties(
         self,

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from synthaug.augment.images import LabeledImages
+
 EXPLODED = 1e6  # mean absolute logit; a Wasserstein critic's stand at some hundreds
 FELL_AWAY = 0.5  # of the best recall or diversity so far
 LOOKS_IN_A_ROW = 2
@@ -32,6 +34,10 @@ class Vitals(Protocol):
 
 class Judge(Protocol):
     """Looks at samples: made in `labels`, given as (N, C, H, W) uint8."""
+
+    @property
+    def val(self) -> LabeledImages:
+        """The held-out real images that it compares with."""
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:

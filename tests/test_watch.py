@@ -30,6 +30,7 @@ class ScriptedJudge:
     looks: int = 0
     labels = np.array([0, 1] * 6)
     noise = 0.0
+    val = dark_and_bright((6, 6))
 
     def __call__(self, pixels):
         assert pixels.shape == (12, 1, 28, 28)
@@ -147,12 +148,20 @@ class TestWhatATrainingDoes:
 
     def test_the_weights_with_the_lowest_kid_are_kept_not_the_last(self, fabric, tmp_path):
         worse = replace(HEALTHY, kid=0.15)
-        judge = ScriptedJudge([replace(HEALTHY, kid=0.3), HEALTHY, worse, worse])
+        better = [replace(HEALTHY, kid=0.3), HEALTHY]
+        judge = ScriptedJudge([*better, worse, worse])
         training = train_run(
             dark_and_bright(), SOURCE, one_look_a_step(4), tmp_path / "run", fabric=fabric, judge=judge
         )
         assert (training.steps_done, training.watch.best_step) == (4, 2)
-        until_two = train_run(dark_and_bright(), SOURCE, one_look_a_step(2), tmp_path / "two", fabric=fabric)
+        until_two = train_run(
+            dark_and_bright(),
+            SOURCE,
+            one_look_a_step(2),
+            tmp_path / "two",
+            fabric=fabric,
+            judge=ScriptedJudge(better),
+        )
         for name, kept in training.ema.state_dict().items():
             assert torch.equal(kept, until_two.ema.state_dict()[name]), name
         assert Synthesizer(tmp_path / "run").card.config["steps_kept"] == 2
@@ -181,7 +190,7 @@ class TestWhatATrainingDoes:
                 raise Interrupted
             return judge(pixels)
 
-        look_and_stop.labels, look_and_stop.noise = judge.labels, 0.0
+        look_and_stop.labels, look_and_stop.noise, look_and_stop.val = judge.labels, 0.0, judge.val
         with pytest.raises(Interrupted):
             train_generator(dark_and_bright(), config, tmp_path, fabric=fabric, judge=look_and_stop)
         after = GANTraining(dark_and_bright(), config, fabric)

@@ -56,7 +56,7 @@ def fit(
     kept, with the discriminator of the same moment. A training that diverges ends there.
     """
     config = replace(config, steps=planned_steps(images, config, fabric, cpu_seconds, unlabelled))
-    training = GANTraining(images, config, fabric, unlabelled)
+    training = GANTraining(images, config, fabric, unlabelled, judge.val)
     if origin is not None:
         origin.give_to(training)
     best, best_look = states(training), 0
