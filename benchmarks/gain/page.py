@@ -1,0 +1,151 @@
+"""docs/results/gain.md, every experiment's figures as JSON beside it and one picture, from finished runs."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from forest import draw_forest
+from measured import EXPERIMENTS, Measured
+
+from synthaug.augment.atomic import replacing
+from synthaug.evaluation.arms import CEILING, CHOSEN, DONOR
+
+Facts = Mapping[str, Any]  # the content of a report.json
+KEPT = ("verdict", "sentence", "gains", "arms", "data", "cells", "config", "versions")
+INTRODUCTION = """# Results: do synthetic images help?
+
+Made by `benchmarks/gain/run.py`; the protocol is that of [experiment.md](../experiment.md): AUROC (macro
+one-versus-rest) on test images, paired by labelled subset and initial weights, against the best arm without
+synthetic images, which validation images choose; every arm has the same number of optimiser steps. Intervals
+cover other donors or subsets and other test patients; where an arm decides, they are at the level that Holm's
+correction over all deciding arms gives it. Every target was written down before the first run.
+"""
+HEAD = (
+    "| | labels | reference, AUROC | best synthetic arm | ratio chosen on validation | best alternative | "
+    "all labels |\n|---|---|---|---|---|---|---|"
+)
+
+
+def write_page(work: Path, out: Path) -> list[Path]:
+    """Everything that finished runs say; the files written."""
+    found = {
+        name: json.loads(report.read_text())
+        for name in EXPERIMENTS
+        if (report := work / name / "report.json").exists()
+    }
+    if not found:
+        return []
+    written = []
+    for name, facts in found.items():
+        path = out / "results" / "gain" / f"{name}.json"
+        with replacing(path) as fresh:
+            fresh.write_text(json.dumps({key: facts[key] for key in KEPT}, indent=1))
+        written.append(path)
+    picture = out / "images" / "gain.png"
+    draw_forest({EXPERIMENTS[name].heading: facts for name, facts in found.items()}, picture)
+    page = out / "results" / "gain.md"
+    sections = [INTRODUCTION.rstrip(), "\n".join(summary(found)), "![Gains](../images/gain.png)"]
+    sections += [part for name, facts in found.items() for part in section(name, EXPERIMENTS[name], facts)]
+    with replacing(page) as fresh:
+        fresh.write_text("\n\n".join(sections) + "\n")
+    return [*written, picture, page]
+
+
+def summary(found: Mapping[str, Facts]) -> Iterator[str]:
+    """One row for every experiment and amount of labels."""
+    yield HEAD
+    for name, facts in found.items():
+        for amount in amounts(facts):
+            gains = [gain for gain in facts["gains"] if gain["amount"] == amount]
+            deciding = [g for g in gains if g["role"] == "synthetic" and g["arm"] != CHOSEN]
+            chosen = next((gain for gain in gains if gain["arm"] == CHOSEN), None)
+            others = [gain for gain in gains if gain["role"] == "competitor"]
+            ceiling = next((gain for gain in gains if gain["role"] == "ceiling"), None)
+            cells = [
+                f"[{EXPERIMENTS[name].heading}](#{anchor(EXPERIMENTS[name].heading)})",
+                amount,
+                f"{gains[0]['reference']}, {area_of(facts, gains[0]['reference'], amount):.3f}",
+                best(deciding),
+                said(chosen) if chosen else "–",
+                best(others),
+                said(ceiling) if ceiling else "–",
+            ]
+            yield f"| {' | '.join(cells)} |"
+
+
+def section(name: str, measured: Measured, facts: Facts) -> Iterator[str]:
+    """An experiment: question, command, verdict, every arm."""
+    yield f"## {measured.heading}"
+    yield measured.question
+    yield f"`synthaug experiment {measured.command}`"
+    data = facts["data"]
+    counts = "; ".join(f"{part} {sum(data[part].values()):,}" for part in ("train", "val", "test"))
+    clusters = facts["gains"][0]
+    yield (
+        f"Images: {counts} (test: {', '.join(f'{k} {n:,}' for k, n in data['test'].items())}). "
+        f"Intervals over {clusters['clusters']} {clusters['over']}s and test patients. "
+        f"synthaug {facts['versions']['synthaug']}, torch {facts['versions']['torch']}."
+    )
+    yield f"**{facts['verdict'].capitalize()}.** {facts['sentence']}"
+    yield f"Target: {measured.target}. {reached(measured, facts)}"
+    for amount in amounts(facts):
+        yield f"### {amount[0].upper() + amount[1:]}"
+        yield "\n".join(table(facts, amount))
+
+
+def table(facts: Facts, amount: str) -> Iterator[str]:
+    """Every arm with its scores and its gain."""
+    yield "| arm | trainings | real + synthetic | AUROC (SD) | AUPRC | balanced accuracy | gain in AUROC |"
+    yield "|---|---|---|---|---|---|---|"
+    gains = {gain["arm"]: gain for gain in facts["gains"] if gain["amount"] == amount}
+    for row in facts["arms"]:
+        gain = gains.get(row["arm"])
+        if row["labels"] != amount and row["arm"] not in (CEILING, DONOR):
+            continue
+        spread = f" ({row['AUROC SD']:.4f})" if row["AUROC SD"] is not None else ""
+        images = " + ".join(f"{sum(row['images'][origin].values()):,}" for origin in ("real", "synthetic"))
+        scores = f"{row['AUROC']:.4f}{spread} | {row['AUPRC']:.3f} | {row['balanced accuracy']:.3f}"
+        yield f"| {row['arm']} | {row['trainings']} | {images} | {scores} | {said(gain) if gain else ''} |"
+
+
+def reached(measured: Measured, facts: Facts) -> str:
+    """Whether the target was met, by the arm of the highest gain among those that decide."""
+    lines = []
+    for amount in amounts(facts):
+        deciding = [g for g in facts["gains"] if g["amount"] == amount and g["role"] == "synthetic"]
+        top = max(deciding, key=lambda gain: gain["auroc"]["value"])
+        value, low = top["auroc"]["value"], top["auroc"]["low"]
+        met = value >= measured.least and low is not None and low > measured.least / 2
+        lines.append(f"{amount}: {said(top)}, **{'met' if met else 'not met'}**")
+    return "; ".join(lines) + "."
+
+
+def amounts(facts: Facts) -> list[str]:
+    return list(dict.fromkeys(gain["amount"] for gain in facts["gains"]))
+
+
+def area_of(facts: Facts, arm: str, amount: str) -> float:
+    return next(row["AUROC"] for row in facts["arms"] if row["arm"] == arm and row["labels"] == amount)
+
+
+def best(gains: list[Facts]) -> str:
+    if not gains:
+        return "–"
+    top = max(gains, key=lambda gain: gain["auroc"]["value"])
+    return f"{top['arm'].removeprefix(top['reference'] + ' ')}: {said(top)}"
+
+
+def said(gain: Facts) -> str:
+    """Points of AUROC with the interval and, where it decides, the word on it."""
+    value, low, high = (gain["auroc"][key] for key in ("value", "low", "high"))
+    if low is None:
+        return f"{value:+.4f}"
+    word = f", {gain['verdict']}" if gain["verdict"] else ""
+    return f"{value:+.4f} [{low:+.4f}, {high:+.4f}]{word}"
+
+
+def anchor(heading: str) -> str:
+    """As a heading's link is on the web: lower case, hyphens for spaces, no other signs."""
+    kept = "".join(c for c in heading.lower() if c.isalnum() or c in " -")
+    return kept.replace(" ", "-")
