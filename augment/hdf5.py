@@ -94,6 +94,17 @@ def read_hdf5(path: Path) -> LabeledImages:
         raise DataError(f"{path}: expected a whole HDF5 file of schema {SCHEMA}, found {error}") from None
 
 
+def count_hdf5(path: Path) -> dict[str, int]:
+    """Images per class of a file that `write_hdf5` wrote, from the labels alone."""
+    try:
+        with h5py.File(path, "r") as file:
+            names = [str(name) for name in file.attrs["class_names"]]
+            numbers = np.bincount(file["labels"][:], minlength=len(names))
+    except (OSError, KeyError) as error:
+        raise DataError(f"{path}: expected a whole HDF5 file of schema {SCHEMA}, found {error}") from None
+    return {name: int(n) for name, n in zip(names, numbers, strict=True)}
+
+
 def _pixels(path: Path, images: h5py.Dataset) -> Pixels:
     """(N, C, H, W), decoded into the cache: memory does not grow with the images."""
     rows = images.chunks[0] if images.chunks else 1024

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.fingerprint import image_fingerprints
 from synthaug.augment.images import Indices, LabeledImages, Splits, concatenate
 
@@ -69,6 +69,23 @@ def few_of_each_class(images: LabeledImages, n: int, seed: int) -> LabeledImages
         others = np.setdiff1d(np.arange(len(members)), first)
         rows.append(members[np.concatenate([first, others])[:n]])
     return images.take(np.concatenate(rows))
+
+
+def with_rare_class(images: LabeledImages, class_name: str, share: float, seed: int = 0) -> LabeledImages:
+    """The images with `share` of one class's patients only, as if that class were rare.
+
+    Raises:
+        UsageError: there is no such class, or the share is not between 0 and 1.
+        DataError: too few images or patients.
+    """
+    if class_name not in images.class_names or not 0 < share < 1:
+        raise UsageError(
+            f"{class_name}={share:g}: expected a class among {', '.join(images.class_names)} and a share "
+            "between 0 and 1"
+        )
+    rows = np.flatnonzero(images.labels == images.class_names.index(class_name))
+    _, kept = _part(images, whole_groups(images), rows, share, seed)
+    return images.take(np.setdiff1d(np.arange(len(images)), np.setdiff1d(rows, kept)))
 
 
 def donor_and_recipient(

@@ -86,12 +86,16 @@ class TrainedClassifier:
     history: list[dict[str, float]]
     best: dict[str, float]
 
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Every tensor of the network by its name, as a file or another training takes it."""
+        return {name: t.contiguous().cpu() for name, t in self.network.state_dict().items()}
+
     def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Write classifier.safetensors and report.json (facts and history) as one folder."""
-        weights = {name: t.contiguous().cpu() for name, t in self.network.state_dict().items()}
         with replacing(folder) as fresh:
             fresh.mkdir()
-            save_file(weights, fresh / "classifier.safetensors")
+            save_file(self.weights, fresh / "classifier.safetensors")
             (fresh / "report.json").write_text(json.dumps({**facts, "history": self.history}, indent=1))
 
 

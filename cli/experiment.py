@@ -44,6 +44,13 @@ def experiment(
     donors: Annotated[
         int | None, typer.Option(help="Donor splits, each with its own generator; 3 in the donor scenario.")
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="More images, labels not looked at: a data set; or rest, the training images outside of the "
+            "labelled subset (./rest is a folder)."
+        ),
+    ] = None,
     fractions: Annotated[
         list[str] | None, typer.Option(help="Shares of the labelled data, such as 0.1,1.")
     ] = None,
@@ -106,6 +113,7 @@ def experiment(
         donor_classes=tuple(donor_class or ()),
         donor_share=donor_share,
         donors=donors or (3 if scenario == "donor" and donor is None else 1),
+        unlabelled=unlabelled,
         fractions=() if labels_per_class else numbers(fractions or ["1"], "fractions"),
         labels_per_class=counts(labels_per_class or []),
         ratios=numbers(ratios or ["0.5"], "ratios"),

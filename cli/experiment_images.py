@@ -1,5 +1,6 @@
 """The images of an experiment, from its options: whose they are, and where synthetic ones come from."""
 
+import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,17 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.blending import open_generator, read_synthetic
-from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.experiment_options import REST, ExperimentOptions
 from synthaug.cli.runtime import data_root, make_fabric
 from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset
 from synthaug.evaluation.arms import check_ratios
 from synthaug.evaluation.laboratory import Laboratory, Synthesize
+from synthaug.evaluation.unlabelled import unlabelled
 from synthaug.generators.presets import preset
 from synthaug.generators.runs import OwnGenerator
 from synthaug.generators.training import check_images
+
+log = logging.getLogger("synthaug")
 
 
 def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: Path | None) -> Laboratory:
@@ -35,18 +39,22 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
     build_classifier(
         options.classifier, num_classes=len(splits.class_names), channels=channels, image_size=side
     )  # a name that is none is said now, not after the generators
-    shared = options.scenario == "donor" and options.generator is None and options.synthetic is None
     return Laboratory(
         splits,
         synthesizer(splits, options, folder),
         ClassifierConfig(name=options.classifier, steps=options.steps),
         partial(make_fabric, options.device, options.precision),
         folder,
-        donor_share=options.donor_share if shared and options.donor is None else 0.0,
+        donor_share=options.donor_share if options.has_donor and options.donor is None else 0.0,
         donor=(
             donor_images(splits, options.donor, options.donor_classes, root)
-            if shared and options.donor is not None
+            if options.has_donor and options.donor is not None
             else None
+        ),
+        unlabelled=(
+            None
+            if options.unlabelled is None
+            else unlabelled_images(splits, options.unlabelled, options.split_seed, root)
         ),
     )
 
@@ -82,6 +90,34 @@ def donor_images(splits: Splits, spec: str, renamed: tuple[str, ...], root: Path
     for part in (splits.test, splits.val):
         refuse_leak(part, SeenImages.of(images), f"donor {spec}")
     return images
+
+
+def unlabelled_images(splits: Splits, spec: str, split_seed: int, root: Path | None) -> LabeledImages:
+    """Training images of another data set, or the recipient's own, without labels and nobody held out.
+
+    Args:
+        spec: a data set, or "rest": every unit leaves its labelled subset out.
+
+    Raises:
+        DataError: all of them validate or test here, or they have another bit depth.
+    """
+    channels, side, _ = splits.train.image_shape
+    if spec == REST:
+        found = splits.train
+    else:
+        found = load_dataset(spec, data_root(root), size=side, channels=channels, split_seed=split_seed).train
+    if found.pixels.dtype != splits.train.pixels.dtype:
+        raise DataError(
+            f"--unlabelled {spec}: {found.pixels.dtype} pixels, expected {splits.train.pixels.dtype} as "
+            f"{splits.name} has"
+        )
+    kept = unlabelled(found, splits)
+    if not len(kept):
+        raise DataError(f"--unlabelled {spec}: all {len(found)} images validate or test {splits.name}")
+    if len(kept) < len(found):
+        left_out = len(found) - len(kept)
+        log.warning("--unlabelled %s: left out %d of %d, held out here", spec, left_out, len(found))
+    return kept
 
 
 def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Synthesize:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from synthaug.evaluation.design import Design
 
 
+REST = "rest"  # of the training images, as unlabelled ones; a folder of that name is ./rest
+
+
 @dataclass(frozen=True)
 class ExperimentOptions:
     """What an experiment is asked to do; the flags of `synthaug experiment` say what each means."""
@@ -20,6 +23,7 @@ class ExperimentOptions:
     donor_classes: tuple[str, ...] = ()
     donor_share: float = 0.5
     donors: int = 1
+    unlabelled: str | None = None
     fractions: tuple[float, ...] = (1.0,)
     labels_per_class: tuple[int, ...] = ()
     ratios: tuple[float, ...] = (0.5,)
@@ -56,6 +60,28 @@ class ExperimentOptions:
             raise UsageError(f"--donor-class {' '.join(self.donor_classes)}: expected theirs=ours")
         if self.donor is not None and self.donors > 1:
             raise UsageError("--donors with --donor: one data set is one donor, leave --donors out")
+
+        self._check_unlabelled()
+
+    def _check_unlabelled(self) -> None:
+        """Raise `UsageError` where there are no unlabelled images, or nothing would learn from them."""
+        if self.unlabelled == REST and 1.0 in self.fractions:
+            raise UsageError(
+                "--unlabelled rest with --fractions 1: all training images are labelled there, expected "
+                "fractions below 1 or --labels-per-class"
+            )
+        trained_here = self.generator is None and self.synthetic is None
+        to_generator = trained_here and not (self.scenario == "donor" and self.unlabelled == REST)
+        if self.unlabelled is not None and self.arms == "core" and not to_generator:
+            raise UsageError(
+                f"--unlabelled {self.unlabelled} with --arms core: no generator learns from them and the "
+                "competitor that does is left out, expected --arms full"
+            )
+
+    @property
+    def has_donor(self) -> bool:
+        """Whether a donor's images are here, not only a generator or images that somebody made of them."""
+        return self.scenario == "donor" and self.generator is None and self.synthetic is None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without what was not said: for config.toml and the report."""

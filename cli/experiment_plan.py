@@ -8,6 +8,7 @@ from synthaug.cli.output import Output
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
+    from synthaug.evaluation.cells import Cell
 
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
 
@@ -21,7 +22,8 @@ def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output
         options.design,
         ratios=options.ratios,
         choice=options.arms,
-        has_donor=options.scenario == "donor",
+        has_donor=options.has_donor,
+        unlabelled=options.unlabelled is not None,
     )
     out.say(f"{splits.name}: {total} classifiers of {options.steps} steps in {len(names)} arms:")
     for name in names:
@@ -45,7 +47,7 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, str]:
     from synthaug.evaluation.planning import pilot_sd
     from synthaug.evaluation.verdict import judge
 
-    cells = [read_cell(path) for path in sorted((folder / "cells").glob("*/*.npz"))]
+    cells = of_references([read_cell(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
     if any(cell.arm.way == "blend" for cell in cells) and len(cells[0].test) == len(splits.test):
         gains = judge(cells, splits.test).gains
         pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
@@ -53,3 +55,17 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, str]:
         if found:
             return float(np.median(found)), f"the upper limit of what {len(found)} arms in {folder} show"
     return ASSUMED_SD, "assumed: run some, and ask again with the same --out"
+
+
+def of_references(cells: list["Cell"]) -> list["Cell"]:
+    """The cells but those built on a former reference: validation may choose another when a run grows."""
+    from synthaug.evaluation.conduct import best_recipe
+
+    amounts = {cell.unit.amount for cell in cells if cell.arm.role == "classical"}
+    base = {amount: best_recipe(cells, amount) for amount in amounts}
+    free = ("classical", "ceiling")
+    return [
+        cell
+        for cell in cells
+        if cell.arm.role in free or cell.arm.by_donor or cell.arm.recipe == base.get(cell.unit.amount)
+    ]

@@ -48,6 +48,8 @@ def run_and_report(
         f"{splits.name}: train {splits.train.counts()}, val {splits.val.counts()}, "
         f"test {splits.test.counts()}"
     )
+    if lab.unlabelled is not None:
+        out.say(f"unlabelled: {len(lab.unlabelled):,} images of {options.unlabelled}")
     on_gpu = lab.make_fabric().device.type == "cuda"
     cells = conduct(
         lab,

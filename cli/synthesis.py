@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import carve_validation
 from synthaug.evaluation.extractors import extractors_for
+from synthaug.evaluation.unlabelled import without
 from synthaug.evaluation.vitals import Judge, can_judge, judge_of
 from synthaug.generators.runs import OwnGenerator
 from synthaug.generators.sampling import Synthesizer, collect_for
@@ -26,7 +27,9 @@ class FromFile:
 
     pool: LabeledImages
 
-    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+    def __call__(
+        self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
+    ) -> LabeledImages:
         """All of them; an arm that wants more says so."""
         return self.pool
 
@@ -39,7 +42,9 @@ class FromGenerator:
     class_names: tuple[str, ...]
     device: str
 
-    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+    def __call__(
+        self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
+    ) -> LabeledImages:
         """wanted[label] images of every class."""
         return collect_for(Synthesizer(self.generator, self.device), self.class_names, wanted, seed)
 
@@ -70,9 +75,12 @@ class DonorGenerator:
     own: OwnGenerator
     steps: int
 
-    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+    def __call__(
+        self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
+    ) -> LabeledImages:
         """wanted[label] images of every class."""
         train, held_out = carve_validation(real, HELD_OUT, seed)
         known = Splits(train, held_out, held_out.take([]), f"{self.own.name}, donor {seed}")
         judged = replace(self.own, judge_of=JudgeOfSubset(known, self.own.make_fabric, self.steps))
-        return judged(train, wanted, seed)
+        more = None if unlabelled is None else without(unlabelled, held_out)
+        return judged(train, wanted, seed, more)

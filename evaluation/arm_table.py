@@ -9,6 +9,7 @@ from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.arms import CHOSEN
 from synthaug.evaluation.cells import Cell
 from synthaug.evaluation.classification import (
+    AurocOver,
     class_recalls,
     classifier_scores,
     decide,
@@ -17,24 +18,27 @@ from synthaug.evaluation.classification import (
 from synthaug.evaluation.conduct import best_recipe
 from synthaug.evaluation.design import Amount
 from synthaug.evaluation.gain import Gain, amounts_of, arm_names, of_arm
+from synthaug.evaluation.rare_classes import rare_classes
 
 OF_DONOR = "those of the donor"
 BEST_CLASSICAL, BEST_SYNTHETIC = "best classical arm", "best synthetic arm"
 CHOSEN_RATIO, BEST_COMPETITOR, ALL_LABELS = "ratio chosen on validation", "best competitor", "all labels"
+RARE = "AUROC over rare classes"
 
 
 def arm_table(cells: Sequence[Cell], val: LabeledImages, test: LabeledImages) -> list[dict[str, Any]]:
     """Mean test scores of every arm over its trainings, one row per arm and amount of labels.
 
     An arm that no labelled subset goes into has one row, at the end. Every threshold is tuned on validation
-    images.
+    images. Where classes are rare (`rare_classes`), the mean AUROC over them has a column.
     """
     amounts = amounts_of(cells)
     keys = [(amount, name) for amount in amounts for name in arm_names(cells, amount)]
     by_donor = {cell.arm.name for cell in cells if cell.arm.by_donor}
     own = [key for key in keys if key[1] not in by_donor]
     shared = [key for key in keys if key[1] in by_donor and key[0] == amounts[0]]
-    return [_row(of_arm(cells, *key), val, test) for key in own + shared]
+    rare = rare_classes(cells)
+    return [_row(of_arm(cells, *key), val, test, rare) for key in own + shared]
 
 
 def rows_of(
@@ -66,7 +70,9 @@ def main_arms(cells: Sequence[Cell], gains: Sequence[Gain], amount: Amount) -> d
     return {stands_for: name for stands_for, name in found.items() if name is not None}
 
 
-def _row(arm: Sequence[Cell], val: LabeledImages, test: LabeledImages) -> dict[str, Any]:
+def _row(
+    arm: Sequence[Cell], val: LabeledImages, test: LabeledImages, rare: tuple[int, ...]
+) -> dict[str, Any]:
     first = arm[0]
     found = [
         classifier_scores(
@@ -92,6 +98,7 @@ def _row(arm: Sequence[Cell], val: LabeledImages, test: LabeledImages) -> dict[s
         "validation AUROC": float(np.mean([cell.val_auroc for cell in arm])),
         "AUROC": float(np.mean(areas)),
         "AUROC SD": float(np.std(areas, ddof=1)) if len(arm) > 1 else None,
+        **({RARE: float(np.mean([AurocOver(rare)(test.labels, c.test) for c in arm]))} if rare else {}),
         **{score: float(np.mean([scores[score] for scores in found])) for score in others},
         "recall": dict(zip(test.class_names, np.mean(recalls, axis=0).tolist(), strict=True)),
         **({"mirror AUROC": float(np.mean(mirrors))} if mirrors else {}),

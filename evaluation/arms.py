@@ -55,6 +55,11 @@ class Arm:
     by_donor: bool = False
 
     @property
+    def classifiers(self) -> int:
+        """How many are trained for it, one after the other."""
+        return 2 if self.way in ("ensemble", "pseudo-labelled") else 1
+
+    @property
     def slug(self) -> str:
         """For file names."""
         return self.name.replace(" + ", "+").replace(" ", "-").replace("'", "")
@@ -74,11 +79,12 @@ def synthetic_arms(base: Recipe, ratios: tuple[float, ...], choice: str) -> list
     return [*arms, Arm(SYNTHETIC_ONLY, "shown", "synthetic", base, 1.0)]
 
 
-def competing_arms(base: Recipe, *, donor: bool, choice: str) -> list[Arm]:
-    """What else could be done for as much or less, and the ceiling.
+def competing_arms(base: Recipe, *, donor: bool, unlabelled: bool = False, choice: str) -> list[Arm]:
+    """What else could be done for as much or less.
 
     Args:
         donor: there are a donor's labelled images, so a classifier could be shared instead of a generator.
+        unlabelled: there are images without labels, which a classifier could label itself.
     """
     if choice != "full":
         return []
@@ -88,6 +94,8 @@ def competing_arms(base: Recipe, *, donor: bool, choice: str) -> list[Arm]:
             Arm(DONOR_TUNED, "competitor", "fine-tuned", base),
             Arm(DISTILLED, "competitor", "distilled", base),
         ]
+    if unlabelled:
+        arms.append(Arm(f"pseudo-labels, {base.name}", "competitor", "pseudo-labelled", base))
     return arms
 
 

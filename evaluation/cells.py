@@ -49,6 +49,18 @@ def write_cell(folder: Path, cell: Cell) -> None:
         np.savez_compressed(file, facts=np.array(json.dumps(facts)), val=cell.val, test=cell.test)
 
 
+def has_cell(path: Path, arm: Arm) -> bool:
+    """Whether an arm's cell is kept there.
+
+    Not every arm has its recipe in its name: a cell of a former reference (validation may choose another one
+    when an experiment grows) is another training.
+    """
+    if not path.exists():
+        return False
+    with np.load(path) as file:
+        return Recipe(**json.loads(str(file["facts"]))["arm"]["recipe"]) == arm.recipe
+
+
 def read_cell(path: Path) -> Cell:
     """A cell that `write_cell` kept."""
     with np.load(path) as file:

@@ -1,7 +1,7 @@
 """Scores of a classifier on held-out images; AUROC decides, the others describe."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,22 @@ from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, Scor
 SPECIFICITY = 0.9  # at which sensitivities are compared
 AT_SPECIFICITY = f"sensitivity at specificity {SPECIFICITY:g}"
 ECE_BINS = 15
+
+
+@dataclass(frozen=True)
+class AurocOver:
+    """Mean AUROC over some classes, each against the rest: a score of probabilities as `auroc` is.
+
+    Attributes:
+        classes: their numbers, one or more.
+    """
+
+    classes: tuple[int, ...]
+
+    def __call__(self, labels: Labels, probabilities: Probabilities) -> float:
+        """Of labels (N,) and probabilities (N, K)."""
+        areas = [auroc((labels == k).astype(np.int64), probabilities[:, [k, k]]) for k in self.classes]
+        return float(np.mean(areas))
 
 
 def auprc(labels: Labels, probabilities: Probabilities) -> float:

@@ -18,7 +18,7 @@ from synthaug.evaluation.arms import (
     donor_arms,
     synthetic_arms,
 )
-from synthaug.evaluation.cells import Cell, cell_path, read_cell, write_cell
+from synthaug.evaluation.cells import Cell, cell_path, has_cell, read_cell, write_cell
 from synthaug.evaluation.design import Amount, Design, Unit
 from synthaug.evaluation.laboratory import Laboratory, plan_of
 from synthaug.evaluation.side_by_side import SideBySide, side_by_side
@@ -45,10 +45,12 @@ def conduct(
         told: in words of what was done.
 
     Raises:
-        DataError: too few images of a class, labelled or synthetic; or no test image of one.
+        DataError: too few images of a class, labelled or synthetic; no test image of one; unlabelled images
+            that are all labelled here, or a donor's.
     """
     if not all(lab.splits.test.counts().values()):
         raise DataError(f"test images {lab.splits.test.counts()}: expected some of every class")
+    _check_unlabelled(lab, design)
     some = classical_arms(choice)[0].recipe  # plans do not depend on the recipe
     made_of = synthetic_arms(some, ratios, choice)
     with side_by_side(lab, jobs) as processes:
@@ -60,7 +62,9 @@ def conduct(
         for amount in design.amounts:
             base = best_recipe(cells, amount)
             arms = synthetic_arms(base, ratios, choice)
-            arms += competing_arms(base, donor=lab.has_donor, choice=choice)
+            arms += competing_arms(
+                base, donor=lab.has_donor, unlabelled=lab.unlabelled is not None, choice=choice
+            )
             arms = [arm for arm in arms if arm.way not in impossible]
             second += [(unit, arm) for unit in design.units(amount) for arm in arms]
         return cells + _make_cells(lab, second, processes, told)
@@ -85,15 +89,28 @@ def best_recipe(cells: Iterable[Cell], amount: Amount) -> Recipe:
 
 
 def trainings(
-    design: Design, *, ratios: tuple[float, ...], choice: str, has_donor: bool
+    design: Design, *, ratios: tuple[float, ...], choice: str, has_donor: bool, unlabelled: bool = False
 ) -> tuple[list[str], int]:
-    """Names of the arms (with the plainest recipe in place of the best), and how many trainings they are."""
+    """Names of the arms (with the plainest recipe in place of the best), and how many classifiers that is."""
     recipe = classical_arms(choice)[-1].recipe
     arms = [*classical_arms(choice), *synthetic_arms(recipe, ratios, choice)]
-    arms += competing_arms(recipe, donor=has_donor, choice=choice)
+    arms += competing_arms(recipe, donor=has_donor, unlabelled=unlabelled, choice=choice)
     shared = donor_arms(donor=has_donor, choice=choice)
-    total = len(arms) * len(list(design.units())) + len(shared) * design.donors * design.inits
+    total = sum(arm.classifiers for arm in arms) * len(list(design.units()))
+    total += len(shared) * design.donors * design.inits
     return [arm.name for arm in [*arms, *shared]], total
+
+
+def _check_unlabelled(lab: Laboratory, design: Design) -> None:
+    """Raise `DataError` where a recipient has no image without a label."""
+    if lab.unlabelled is None:
+        return
+    for unit in design.units():
+        if unit.init == 0 and not len(lab.unlabelled_images(unit)):
+            raise DataError(
+                f"{len(lab.unlabelled)} unlabelled images: with {unit.amount} all are labelled or the "
+                "donor's, expected others: give another data set or fewer labels"
+            )
 
 
 def _make_pools(
@@ -122,7 +139,7 @@ def _impossible(lab: Laboratory, design: Design, arms: Sequence[Arm], told: Told
     for unit in design.units():
         if unit.init:
             continue
-        real, have = lab.labelled(unit), lab.pool(unit).counts()
+        real, have = lab.labelled(unit), lab.pool_counts(unit)
         for arm in arms:
             wanted = dict(zip(have, plan_of(real, arm), strict=True))
             if any(wanted.values()):
@@ -144,7 +161,7 @@ def _make_cells(lab: Laboratory, tasks: Iterable[Task], processes: SideBySide, t
     """Cells in the order of the tasks, from their files where they are finished."""
     paths = {cell_path(lab.folder, unit, arm): (unit, arm) for unit, arm in tasks}
     for unit, arm, area in processes.run(
-        _make_cell, [task for path, task in paths.items() if not path.exists()]
+        _make_cell, [task for path, task in paths.items() if not has_cell(path, task[1])]
     ):
         told(f"{unit}, {arm.name}: validation AUROC {area:.3f}")
     return [read_cell(path) for path in paths]

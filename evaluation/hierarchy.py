@@ -10,6 +10,7 @@ from scipy import optimize, stats
 
 from synthaug.augment.errors import DataError
 from synthaug.classifiers.scores import auroc
+from synthaug.evaluation.classification import AurocOver
 from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, Score, resample_groups
 
 Values = npt.NDArray[np.float64]
@@ -115,7 +116,8 @@ def paired_difference(
     multi-reader studies (Obuchowski & Rockette 1995).
 
     Args:
-        score: AUROC (`classifiers.scores.auroc`) takes a fast path; any other is computed row by row.
+        score: AUROC (`classifiers.scores.auroc`, `AurocOver`) takes a fast path; any other is computed row by
+            row.
         labels: (N,) of the test images.
         groups: (N,) patients, drawn whole; None lets every image be its own.
 
@@ -179,16 +181,20 @@ def holm(differences: Mapping[Name, Difference], alpha: float = 0.05) -> dict[Na
     return {name: steps[name] for name in differences}
 
 
-def resampled_aurocs(labels: Labels, probabilities: Probabilities, counts: Values) -> Values:
+def resampled_aurocs(
+    labels: Labels, probabilities: Probabilities, counts: Values, over: Sequence[int] | None = None
+) -> Values:
     """`auroc` of every resample, (rounds,), sorting once: a resample only changes how often a row counts.
 
     Args:
         labels: (N,).
         probabilities: (N, K).
         counts: (N, rounds), how often each resample drew each row; each holds every class.
+        over: classes to average over, each against the rest; None takes those of `auroc`.
     """
-    classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    areas = [_resampled_areas(labels == k, probabilities[:, k], counts) for k in classes]
+    if over is None:
+        over = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    areas = [_resampled_areas(labels == k, probabilities[:, k], counts) for k in over]
     return np.asarray(np.mean(areas, axis=0))
 
 
@@ -214,10 +220,11 @@ def _resampled_scores(
 ) -> Values:
     """The score of every classifier on every resample of the test patients, (classifiers, rounds)."""
     samples = resample_groups(labels, groups, rounds, seed)
-    if score is not auroc:
+    over = score.classes if isinstance(score, AurocOver) else None
+    if over is None and score is not auroc:
         return np.array([[score(labels[rows], answer[rows]) for answer in answers] for rows in samples]).T
     counts = np.stack([np.bincount(rows, minlength=len(labels)) for rows in samples], axis=1).astype(float)
-    return np.stack([resampled_aurocs(labels, answer, counts) for answer in answers])
+    return np.stack([resampled_aurocs(labels, answer, counts, over) for answer in answers])
 
 
 def _outermost(pairs: Sequence[PairedTraining]) -> tuple[int, int]:

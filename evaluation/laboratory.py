@@ -11,16 +11,18 @@ from lightning_fabric import Fabric
 from synthaug.augment.atomic import replacing
 from synthaug.augment.balance import blend_plan, sampling_plan
 from synthaug.augment.blend import match_classes
-from synthaug.augment.hdf5 import read_hdf5, write_hdf5
+from synthaug.augment.hdf5 import count_hdf5, read_hdf5, write_hdf5
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import donor_and_recipient
 from synthaug.augment.stream import ImageStream
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.evaluation.arms import Arm
 from synthaug.evaluation.design import ALL, Design, Unit
+from synthaug.evaluation.unlabelled import without, without_copies
 
-# (images to learn from, images wanted per class, seed) -> at least so many synthetic images of each class
-Synthesize = Callable[[LabeledImages, list[int], int], LabeledImages]
+# (images to learn from, images wanted per class, seed, unlabelled images to learn from too, or None)
+# -> at least so many synthetic images of each class
+Synthesize = Callable[[LabeledImages, list[int], int, LabeledImages | None], LabeledImages]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,8 @@ class Laboratory:
         donor_share: of the training patients that belong to the donor, drawn anew for every donor split; 0
             where there is no such donor: generators learn from the labelled subset itself.
         donor: images of another data set with the recipient's classes, the donor of every split.
+        unlabelled: images that `unlabelled.unlabelled` gave, or None: generators learn from them too, and a
+            competitor labels them itself.
     """
 
     splits: Splits
@@ -46,6 +50,7 @@ class Laboratory:
     folder: Path
     donor_share: float = 0.0
     donor: LabeledImages | None = None
+    unlabelled: LabeledImages | None = None
 
     @property
     def has_donor(self) -> bool:
@@ -59,6 +64,20 @@ class Laboratory:
     def labelled(self, unit: Unit) -> LabeledImages:
         """The recipient's labelled subset."""
         return _labelled(self, replace(unit, init=0))
+
+    def unlabelled_images(self, unit: Unit) -> LabeledImages:
+        """What the recipient has without labels: nothing of its labelled subset, no donor's patient."""
+        return _unlabelled(self, replace(unit, init=0))
+
+    def lent(self, source: Unit) -> LabeledImages | None:
+        """Unlabelled images that a generator learns from; a donor's sees no patient of the recipient's."""
+        if self.unlabelled is None:
+            return None
+        if not self.has_donor:
+            return self.unlabelled_images(source)
+        donor, recipient = self.parts(source.donor)
+        found = without_copies(without(self.unlabelled, recipient), donor)
+        return found if len(found) else None
 
     def parts(self, donor: int) -> tuple[LabeledImages, LabeledImages]:
         """(the donor's images, the recipient's)."""
@@ -83,17 +102,22 @@ class Laboratory:
         """Whether a unit's synthetic images are there, wanted[label] of every class that there are any of."""
         if not self.pool_path(unit).exists():
             return False
-        have = self.pool(unit).counts().values()
+        have = self.pool_counts(unit).values()
         return all(n == 0 or n >= least for n, least in zip(have, wanted, strict=True))
 
     def pool(self, unit: Unit) -> LabeledImages:
         """A unit's synthetic images, with the recipient's class names."""
         return match_classes(read_hdf5(self.pool_path(unit)), self.splits.class_names)
 
+    def pool_counts(self, unit: Unit) -> dict[str, int]:
+        """A unit's synthetic images per class of the recipient, without reading a pixel of them."""
+        found = {name.lower(): n for name, n in count_hdf5(self.pool_path(unit)).items()}
+        return {name: found.get(name.lower(), 0) for name in self.splits.class_names}
+
     def make_pool(self, source: Unit, wanted: list[int]) -> None:
         """Make and keep synthetic images: at least wanted[label] of every class that there are any of."""
         real = self.donor_images(source) if self.has_donor else self.labelled(source)
-        made = self.synthesize(real, wanted, source.subset_seed)
+        made = self.synthesize(real, wanted, source.subset_seed, self.lent(source))
         with replacing(self.pool_path(source)) as fresh:
             write_hdf5(ImageStream.of(made), fresh)
 
@@ -111,6 +135,14 @@ class Laboratory:
 @lru_cache(maxsize=8)
 def _labelled(lab: Laboratory, unit: Unit) -> LabeledImages:
     return unit.amount.of(lab.parts(unit.donor)[1], unit.subset_seed)
+
+
+@lru_cache(maxsize=2)
+def _unlabelled(lab: Laboratory, unit: Unit) -> LabeledImages:
+    donor, recipient = lab.parts(unit.donor)
+    if lab.unlabelled is None:
+        return recipient.take([])
+    return without_copies(without(lab.unlabelled, donor), lab.labelled(unit))
 
 
 def plan_of(real: LabeledImages, arm: Arm) -> list[int]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from synthaug.evaluation.cells import Cell
 from synthaug.evaluation.changed_sides import Changed, ChangedSides, changed_sides
 from synthaug.evaluation.design import Amount
 from synthaug.evaluation.figures import inline_image
-from synthaug.evaluation.gain import Gain, amounts_of, of_arm
+from synthaug.evaluation.gain import amounts_of, of_arm, paired_cells
+from synthaug.evaluation.gain_facts import gain_facts, pair_facts
 from synthaug.evaluation.gain_figures import interval_plot, words
 from synthaug.evaluation.pages import versions, write_report
-from synthaug.evaluation.statistics import Estimate
-from synthaug.evaluation.verdict import Experiment
+from synthaug.evaluation.rare_classes import rare_classes
+from synthaug.evaluation.single_pairs import SinglePair, single_pairs
+from synthaug.evaluation.verdict import Experiment, change, share
 
 PICTURES = 8  # of each kind of test image that changed sides
 WITH, WITHOUT = "Right with synthetic images only", "Right without them only"
@@ -60,7 +62,10 @@ class Report:
             **({"fidelity": [], "memorization": None} if found is None else found.as_dict()),
             "verdict": self.experiment.verdict,
             "sentence": self.experiment.sentence,
-            "gains": [_gain(gain) for gain in self.experiment.gains],
+            "smallest_effect": self.experiment.smallest_effect,
+            "gains": [gain_facts(gain) for gain in self.experiment.gains],
+            "rare_classes": self.rare_classes,
+            "single_pairs": [pair_facts(pair) for found in self.single_pairs.values() for pair in found],
             "arms": arm_table(cells, splits.val, splits.test),
             "main_arms": {str(amount): arms for amount, arms in self.main_arms.items()},
             "changed_sides": [
@@ -104,6 +109,26 @@ class Report:
             if BEST_SYNTHETIC in arms
         }
 
+    @cached_property
+    def rare_classes(self) -> list[str]:
+        """Names."""
+        return [self.splits.class_names[k] for k in rare_classes(self.experiment.cells)]
+
+    @cached_property
+    def single_pairs(self) -> dict[Amount, list[SinglePair]]:
+        """By amount of labels, one training against one: what there is no interval over trainings for.
+
+        Every arm where each was trained once; else the arm of the verdict, training by training.
+        """
+        cells, decisive = self.experiment.cells, self.experiment.decisive
+        found: dict[Amount, list[SinglePair]] = {}
+        for gain in self.experiment.gains:
+            if gain.difference.clusters < 2 or gain is decisive:
+                arms = (of_arm(cells, gain.amount, name) for name in (gain.arm, gain.reference))
+                pairs = single_pairs(paired_cells(*arms), self.splits.test.labels)
+                found.setdefault(gain.amount, []).extend(pairs)
+        return found
+
     def write(self, folder: Path) -> Path:
         """Write report.json and report.html into `folder`; the path of the page."""
         cells, test = self.experiment.cells, self.splits.test
@@ -112,6 +137,11 @@ class Report:
         context = {
             "facts": self.facts,
             "over": "" if unbounded else OVER[gains[0].difference.outer],
+            "decisive": self.experiment.decisive,
+            "rare_change": self._rare_change(),
+            "donors": len({cell.unit.donor for cell in cells}),
+            "inits": len({cell.unit.init for cell in cells}),
+            "patients": None if test.groups is None else len(set(test.groups.tolist())),
             "amounts": [self._amount(amount) for amount in self.main_arms],
             "mirrors": self._mirrors(),
             "learning": gain_curves.learning_curves(cells, test, self.main_arms) if several else "",
@@ -126,10 +156,23 @@ class Report:
         """What the page shows of one amount of labels."""
         cells, test, arms = self.experiment.cells, self.splits.test, self.main_arms[amount]
         gains = [gain for gain in self.experiment.gains if gain.amount == amount]
+        closures = [gain.closure for gain in gains if gain.closure is not None]
         sides = self.changed_sides.get(amount)
         return {
             "name": str(amount),
-            "gains": [(g, words(g.auroc), [words(g.accuracy), words(g.balanced_accuracy)]) for g in gains],
+            "gains": [
+                {
+                    "gain": gain,
+                    "auroc": words(gain.auroc),
+                    "rare": "–" if gain.rare_auroc is None else words(gain.rare_auroc),
+                    "closure": "–" if gain.closure is None else share(gain.closure),
+                    "moved": [words(gain.accuracy), words(gain.balanced_accuracy)],
+                }
+                for gain in gains
+            ],
+            "closes": any(math.isfinite(closure.low) for closure in closures),
+            "gap_open": bool(closures),
+            "pairs": [self._pair(pair) for pair in self.single_pairs.get(amount, [])],
             "plot": interval_plot(gains),
             "unbounded": any(math.isinf(gain.auroc.low) for gain in gains),
             "main": arms,
@@ -144,6 +187,19 @@ class Report:
                 for title, kind in ((WITH, sides.gained), (WITHOUT, sides.lost))
                 if kind
             ],
+        }
+
+    def _rare_change(self) -> str:
+        """Of the arm that the verdict is about."""
+        found = self.experiment.decisive.rare_auroc
+        return "" if found is None else change(found)
+
+    def _pair(self, pair: SinglePair) -> dict[str, Any]:
+        """A row of the page: the training by what tells it from the others."""
+        return {
+            "pair": pair,
+            "difference": f"{pair.value:+.3f}" if pair.delong is None else words(pair.delong.interval()),
+            "p": "–" if pair.delong is None else f"{pair.delong.p_value:.2g}",
         }
 
     def _mirrors(self) -> list[tuple[str, float, float | None]]:
@@ -184,24 +240,3 @@ class Report:
             "threshold": cell.threshold,
             "images": cell.counts,
         }
-
-
-def _gain(gain: Gain) -> dict[str, Any]:
-    """For JSON, which has no infinity: an interval without bounds has null ones."""
-    return {
-        "amount": str(gain.amount),
-        "arm": gain.arm,
-        "role": gain.role,
-        "reference": gain.reference,
-        "auroc": _finite(gain.auroc),
-        "p_value": gain.p_value,
-        "verdict": gain.verdict,
-        "over": gain.difference.outer,
-        "clusters": gain.difference.clusters,
-        "accuracy": _finite(gain.accuracy),
-        "balanced accuracy": _finite(gain.balanced_accuracy),
-    }
-
-
-def _finite(estimate: Estimate) -> dict[str, float | None]:
-    return {key: x if math.isfinite(x) else None for key, x in asdict(estimate).items()}

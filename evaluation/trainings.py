@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.blend import add_synthetic, blend
-from synthaug.augment.images import LabeledImages
+from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.scores import auroc
@@ -19,11 +19,12 @@ from synthaug.evaluation.classification import tune_threshold
 from synthaug.evaluation.design import Unit
 from synthaug.evaluation.laboratory import Laboratory, plan_of
 from synthaug.evaluation.statistics import Probabilities
+from synthaug.evaluation.unlabelled import pseudo_labelled
 
 SECOND = 1_000_003  # added to the seed of an ensemble's second network
 
-# what the networks saw, and the networks whose probabilities are averaged
-Outcome = tuple[LabeledImages, list[TrainedClassifier]]
+# images per class that the networks saw, by origin, and the networks whose probabilities are averaged
+Outcome = tuple[dict[str, dict[str, int]], list[TrainedClassifier]]
 
 
 def train_cell(lab: Laboratory, unit: Unit, arm: Arm) -> Cell:
@@ -38,7 +39,7 @@ def train_cell(lab: Laboratory, unit: Unit, arm: Arm) -> Cell:
     return Cell(
         unit=unit,
         arm=arm,
-        counts=seen.counts_by_origin(),
+        counts=seen,
         val_auroc=auroc(lab.splits.val.labels, val),
         threshold=tune_threshold(lab.splits.val.labels, val) if val.shape[1] == 2 else None,
         val=val,
@@ -63,7 +64,7 @@ def config_of(lab: Laboratory, unit: Unit, arm: Arm) -> ClassifierConfig:
 
 def _on(lab: Laboratory, unit: Unit, arm: Arm, train: LabeledImages) -> Outcome:
     config = config_of(lab, unit, arm)
-    return train, [train_classifier(train, lab.splits.val, config, lab.make_fabric())]
+    return train.counts_by_origin(), [train_classifier(train, lab.splits.val, config, lab.make_fabric())]
 
 
 def _real(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
@@ -87,7 +88,8 @@ def _pretrained(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     config = replace(config_of(lab, unit, arm), steps=max(1, lab.config.steps // 2))
     before = train_classifier(synthetic, lab.splits.val, config, fabric)
     after = train_classifier(real, lab.splits.val, config, fabric, start=before.network.state_dict())
-    return add_synthetic(real, synthetic, list(synthetic.counts().values()), 0), [after]
+    seen = add_synthetic(real, synthetic, list(synthetic.counts().values()), 0)
+    return seen.counts_by_origin(), [after]
 
 
 def _all_labels(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
@@ -98,22 +100,36 @@ def _ensemble(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     """The same training twice, from other initial weights and batches."""
     real, config, fabric = lab.labelled(unit), config_of(lab, unit, arm), lab.make_fabric()
     seeds = unit.seed, unit.seed + SECOND
-    return real, [train_classifier(real, lab.splits.val, replace(config, seed=s), fabric) for s in seeds]
+    trained = [train_classifier(real, lab.splits.val, replace(config, seed=s), fabric) for s in seeds]
+    return real.counts_by_origin(), trained
+
+
+def _pseudo_labelled(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+    """The reference's classifier labels the unlabelled images, and a new one learns from them too (Lee 2013).
+
+    The classifier that labels is the reference's own, trained once more: the same seed and images give the
+    same weights, and nobody keeps them.
+    """
+    real, more, config = lab.labelled(unit), lab.unlabelled_images(unit), config_of(lab, unit, arm)
+    teacher = train_classifier(real, lab.splits.val, config, lab.make_fabric())
+    pseudo = pseudo_labelled(more, predict(teacher.network, more).probabilities)
+    _, trained = _on(lab, unit, arm, concatenate([real, pseudo]))
+    return {**real.counts_by_origin(), "pseudo-labelled": pseudo.counts()}, trained
 
 
 def _donor(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     """What the donor would share instead of a generator; its weights are kept for the next two."""
     seen, (trained,) = _on(lab, unit, arm, lab.donor_images(unit))
-    weights = {name: t.contiguous().cpu() for name, t in trained.network.state_dict().items()}
     with replacing(lab.weights_path(unit)) as fresh:
-        save_file(weights, fresh)
+        save_file(trained.weights, fresh)
     return seen, [trained]
 
 
 def _fine_tuned(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     real, config = lab.labelled(unit), config_of(lab, unit, arm)
     start = load_file(lab.weights_path(unit))
-    return real, [train_classifier(real, lab.splits.val, config, lab.make_fabric(), start=start)]
+    trained = train_classifier(real, lab.splits.val, config, lab.make_fabric(), start=start)
+    return real.counts_by_origin(), [trained]
 
 
 def _distilled(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
@@ -126,7 +142,8 @@ def _distilled(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     donor.load_state_dict(load_file(lab.weights_path(unit)))
     teacher = predict(donor.to(fabric.device), real).probabilities
     config = replace(config_of(lab, unit, arm), teacher_weight=0.5)
-    return real, [train_classifier(real, lab.splits.val, config, fabric, teacher=teacher)]
+    trained = train_classifier(real, lab.splits.val, config, fabric, teacher=teacher)
+    return real.counts_by_origin(), [trained]
 
 
 def _mean_probabilities(trained: list[TrainedClassifier], images: LabeledImages) -> Probabilities:
@@ -148,6 +165,7 @@ WAYS: dict[str, Callable[[Laboratory, Unit, Arm], Outcome]] = {
     "synthetic": _synthetic_only,
     "all labels": _all_labels,
     "ensemble": _ensemble,
+    "pseudo-labelled": _pseudo_labelled,
     "donor": _donor,
     "fine-tuned": _fine_tuned,
     "distilled": _distilled,

@@ -136,10 +136,14 @@ class OwnGenerator:
         """The run folder of the generator that learns from these images."""
         return self.run / f"generator-n{len(real)}-seed{seed}"
 
-    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+    def __call__(
+        self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
+    ) -> LabeledImages:
         """wanted[label] images of every class."""
         folder, fabric = self.folder(real, seed), self.make_fabric()
-        source = Source(f"{self.name}: {len(real)} training images, subset seed {seed}", "as the data set")
+        more = "" if unlabelled is None else f" and {len(unlabelled)} unlabelled ones"
+        words = f"{self.name}: {len(real)} training images{more}, subset seed {seed}"
+        source = Source(words, "as the data set")
         training = train_run(
             real,
             source,
@@ -147,6 +151,7 @@ class OwnGenerator:
             folder,
             fabric=fabric,
             judge=self.judge_of(real) if self.judge_of else None,
+            unlabelled=unlabelled,
             resume=(folder / "checkpoints" / "last.safetensors").exists(),
         )
         if training.steps_done < self.config.steps:  # SIGINT or SIGTERM: a half-trained one must not go on

@@ -27,15 +27,27 @@ def tiny_splits(groups: bool = False) -> Splits:
 
 @dataclass(frozen=True)
 class Resampler:
-    """Gives real images again, a little brighter, as synthetic ones; writes down what it was asked."""
+    """Gives real images again, a little brighter, as synthetic ones; writes down what it was asked.
+
+    Its choice depends on the labels of unlabelled images: it would look at them if it could.
+    """
 
     notes: Path
     classes: tuple[int, ...] = (0, 1)
 
-    def __call__(self, real: LabeledImages, wanted: list[int], seed: int) -> LabeledImages:
+    def __call__(
+        self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
+    ) -> LabeledImages:
         self.notes.mkdir(parents=True, exist_ok=True)
-        np.savez(self.notes / f"{real.digest()[:8]}-{seed}.npz", pixels=real.pixels, wanted=wanted, seed=seed)
-        rng = np.random.default_rng(seed)
+        more, peeked = (real.pixels[:0], []) if unlabelled is None else (unlabelled.pixels, unlabelled.labels)
+        np.savez(
+            self.notes / f"{real.digest()[:8]}-{seed}.npz",
+            pixels=real.pixels,
+            wanted=wanted,
+            seed=seed,
+            unlabelled=more,
+        )
+        rng = np.random.default_rng([seed, *peeked])
         rows = [rng.choice(np.flatnonzero(real.labels == k), wanted[k]) for k in self.classes]
         made = real.take(np.concatenate(rows))
         return replace(made, pixels=made.pixels // 2 + 99, synthetic=np.ones(len(made), dtype=bool))
@@ -44,6 +56,10 @@ class Resampler:
         """(images given, images wanted, seed) of every call."""
         files = [np.load(path) for path in sorted(self.notes.glob("*.npz"))]
         return [(file["pixels"], file["wanted"].tolist(), int(file["seed"])) for file in files]
+
+    def given(self) -> list[np.ndarray]:
+        """Unlabelled images of every call."""
+        return [np.load(path)["unlabelled"] for path in sorted(self.notes.glob("*.npz"))]
 
 
 def laboratory(folder: Path, splits: Splits | None = None, **more: Any) -> Laboratory:

@@ -191,6 +191,15 @@ class TestADonor:
         assert {image.tobytes() for image in given} == pixels_of(theirs)
 
 
+def test_synthetic_images_are_counted_without_reading_them(cells, lab, monkeypatch):
+    unit = next(DESIGN.units())
+    expected = lab.pool(unit).counts()
+    monkeypatch.setattr("synthaug.evaluation.laboratory.read_hdf5", None)  # calling it fails
+    assert lab.pool_counts(unit) == expected
+    assert lab.has_pool(unit, list(expected.values()))
+    assert not lab.has_pool(unit, [n + 1 for n in expected.values()])
+
+
 class TestWhatCannotBe:
     def test_goes_without_synthetic_only_where_a_class_is_missing(self, tmp_path):
         told: list[str] = []
@@ -201,7 +210,7 @@ class TestWhatCannotBe:
 
     def test_does_not_begin_with_too_few_synthetic_images(self, tmp_path):
         told: list[str] = []
-        lab = laboratory(tmp_path, synthesize=lambda real, wanted, seed: real)
+        lab = laboratory(tmp_path, synthesize=lambda real, wanted, seed, unlabelled: real)
         with pytest.raises(DataError, match=r"ratio 0.5 needs \{'normal': 8, 'abnormal': 24\}, make more"):
             conduct(lab, Design(subsets=1), ratios=(0.5,), choice="core", told=told.append)
         assert len(told) == 1  # the synthetic images, and no training

@@ -1,11 +1,15 @@
 """`synthaug experiment` as it is typed: scenarios, going on after a stop, and what it refuses."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_runner import synthaug
+
+from synthaug.augment.datasets import named_datasets
+from synthaug.cli.experiment_options import REST
 
 TINY = (
     *("--dataset", "phantom:n=120,abnormal=0.4", "--size", "28", "--extractor", "none"),
@@ -63,6 +67,28 @@ def test_another_data_set_can_be_the_donor_and_its_classes_have_to_be_the_recipi
     assert Path("run/report.json").exists()  # nothing is lost before everything that can be checked has been
 
 
+def test_the_rest_of_the_training_images_goes_without_labels_into_the_generator_and_a_competitor() -> None:
+    options = ("--fractions", "0.5", "--unlabelled", "rest", "--jobs", "1", "--out", "run")
+    run = synthaug("experiment", *TINY, *options)
+    assert run.status in (0, 3), run.err
+    assert "unlabelled: 59 images of rest" in run.out
+    (row,) = [row for row in report()["arms"] if row["arm"].startswith("pseudo-labels, ")]
+    assert row["role"] == "competitor"
+    assert row["arm"] in {gain["arm"] for gain in report()["gains"]}
+    found = [tomllib.loads(path.read_text()) for path in Path("run/generators").glob("*/config.toml")]
+    assert len(found) == 2
+    assert all(len(facts["source"]["unlabelled_sha256"]) == 64 for facts in found)
+
+
+def test_unlabelled_images_may_be_another_data_sets_training_images() -> None:
+    options = ("--unlabelled", "phantom:n=90,abnormal=0.5,seed=1")
+    run = synthaug("experiment", *CORE, *options)
+    assert run.status in (0, 3), run.err
+    assert "unlabelled: 44 images of phantom:n=90,abnormal=0.5,seed=1" in run.out
+    assert not any("pseudo-labels" in arm for arm in arms(report()))
+    assert REST not in named_datasets()  # the word stands for no data set; a folder of that name is ./rest
+
+
 def test_few_labels_of_each_class() -> None:
     run = synthaug("experiment", *CORE, "--labels-per-class", "2,4")
     assert run.status in (0, 3), run.err
@@ -95,7 +121,14 @@ def test_a_dry_run_says_what_it_would_train_and_how_many_subsets_an_effect_needs
     assert run.status == 0, run.err
     facts = run.json
     assert len(facts["arms"]) == 11
-    assert facts["trainings"] == 10 * 2 + 1  # every arm on both subsets, the ceiling once
+    assert facts["trainings"] == 11 * 2 + 1  # every arm on both subsets, the ensemble twice; the ceiling once
+    more = synthaug(
+        "experiment", *TINY, "--dry-run", "--fractions", "0.5", "--unlabelled", "rest", "--json"
+    ).json
+    assert set(more["arms"]) - set(facts["arms"]) == {f"pseudo-labels, {facts['arms'][4]}"}
+    assert (
+        more["trainings"] == facts["trainings"] + 2 * 2
+    )  # the classifier that labels, and the one that learns
     coarse = synthaug("experiment", *TINY, "--dry-run", "--effect", "0.05", "--json").json
     assert 2 <= coarse["subsets_needed"] < facts["subsets_needed"]
     assert not list(Path().iterdir())
@@ -104,7 +137,7 @@ def test_a_dry_run_says_what_it_would_train_and_how_many_subsets_an_effect_needs
 def test_a_dry_run_plans_with_what_was_found_already() -> None:
     assert synthaug("experiment", *CORE).status in (0, 3)
     run = synthaug("experiment", *CORE, "--dry-run")
-    assert "of what 2 arms in run show" in run.out or "assumed" in run.out
+    assert "arms in run show" in run.out or "assumed" in run.out
 
 
 @pytest.mark.parametrize(
@@ -117,6 +150,11 @@ def test_a_dry_run_plans_with_what_was_found_already() -> None:
         (("--labels-per-class", "a few"), "expected whole numbers, such as 5,10"),
         (("--scenario", "donor", "--donor", "phantom", "--donors", "2"), "one data set is one donor"),
         (("--scenario", "donor", "--donor", "phantom", "--donor-class", "a"), "expected theirs=ours"),
+        (("--unlabelled", "rest"), "--unlabelled rest with --fractions 1: all training images are labelled"),
+        (
+            ("--unlabelled", "rest", "--fractions", "0.5", "--scenario", "donor", "--arms", "core"),
+            "no generator learns from them and the competitor that does is left out, expected --arms full",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_in_one_line(options: tuple[str, ...], says: str) -> None:

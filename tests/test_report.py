@@ -7,98 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_report import AMOUNTS, RATIOS, report
 from report_page import Page
 
-from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.arm_table import OF_DONOR, main_arms
-from synthaug.evaluation.arms import (
-    AUGMENTED,
-    CEILING,
-    CHOSEN,
-    DONOR,
-    SYNTHETIC_ONLY,
-    Arm,
-    classical_arms,
-    competing_arms,
-    donor_arms,
-    synthetic_arms,
-)
-from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.design import ALL, Amount, Design, Unit
+from synthaug.evaluation.arms import AUGMENTED, CEILING, CHOSEN, DONOR, SYNTHETIC_ONLY
+from synthaug.evaluation.design import ALL
 from synthaug.evaluation.report import Report
-from synthaug.evaluation.verdict import judge
-
-AMOUNTS = (Amount(0.05), Amount(10, per_class=True))
-SKILL = {"classical": 0.2, "synthetic": 0.7, "shown": 0.1, "competitor": 0.6, "ceiling": 0.9}
-RATIOS = (0.1, 0.25, 0.5, 0.75)
-
-
-def images(n: int, classes: int, seed: int) -> LabeledImages:
-    if classes == 2:
-        return replace(phantom([n, n // 2], size=28, seed=seed), groups=None)
-    pixels = np.random.default_rng(seed).integers(0, 256, (n, 3, 16, 16)).astype(np.uint8)
-    return LabeledImages(pixels, np.arange(n) % classes, tuple(f"lesion {k}" for k in range(classes)))
-
-
-def made_up_cell(unit: Unit, arm: Arm, splits: Splits, labelled: int) -> Cell:
-    """Of a training that never was: it knows the truth as far as the skill of its role."""
-    rng = np.random.default_rng([unit.seed, unit.subset_seed, *arm.slug.encode()])
-    skill = SKILL[arm.role] + 0.3 * (arm.recipe == AUGMENTED) + 0.005 * labelled
-    names = splits.class_names
-
-    def probabilities(of: LabeledImages) -> np.ndarray:
-        shape = (len(of), len(names))
-        hardness = np.random.default_rng(5).normal(size=shape)  # of an image, whoever looks at it
-        logits = 2 * skill * np.eye(len(names))[of.labels] + hardness + 0.5 * rng.normal(size=shape)
-        return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-
-    counts = {
-        "real": dict.fromkeys(names, labelled),
-        "synthetic": {name: 10 * k for k, name in enumerate(names)},
-    }
-    history = [{"step": s, "loss": 0.7, "val_auroc": 0.7 + s / 100, "val_loss": 0.7} for s in (5.0, 10.0)]
-    return Cell(
-        unit=unit,
-        arm=arm,
-        counts=counts,
-        val_auroc=0.7 + 0.1 * skill + 0.01 * rng.random(),
-        threshold=0.5 if len(names) == 2 else None,
-        val=probabilities(splits.val),
-        test=probabilities(splits.test),
-        history=history,
-        mirror=0.75 if arm.role == "classical" else None,
-    )
-
-
-def report(
-    *,
-    subsets: int = 2,
-    donors: int = 2,
-    amounts: tuple[Amount, ...] = AMOUNTS,
-    choice: str = "full",
-    classes: int = 2,
-    test: int = 30,
-) -> Report:
-    """Of trainings that never were."""
-    parts = [images(n, classes, seed) for seed, n in enumerate((14, 28, test))]
-    splits = Splits(*parts, name="phantom & co")
-    design = Design(amounts, subsets, 1, donors)
-    arms = [
-        *classical_arms(choice),
-        *donor_arms(donor=True, choice=choice),
-        *synthetic_arms(AUGMENTED, RATIOS, choice),
-        *competing_arms(AUGMENTED, donor=True, choice=choice),
-    ]
-    cells = {}
-    for unit in design.units():
-        for arm in arms:
-            where = unit.of_donor if arm.by_donor else unit
-            labelled = 40 if arm.by_donor else 5 * (1 + amounts.index(unit.amount))
-            cells[where, arm] = made_up_cell(where, arm, splits, labelled)
-    log = [{"step": k, "discriminator": 1.0, "generator": 2.0} for k in (1, 2)]
-    config = {"dataset": "phantom", "synthetic": Path("made.h5")}
-    return Report(splits, judge(list(cells.values()), splits.test), None, config, log)
+from synthaug.evaluation.verdict import share
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +73,32 @@ class TestThePage:
         assert [row[0] for row in rows] == [gain.arm for gain in found.experiment.gains]
         assert rows[0][4] == f"{found.experiment.gains[0].p_value:.2g}"
 
+    def test_tells_the_share_of_the_gap_of_every_arm_but_the_ceiling(self, found, page):
+        tables = [table for table in page.tables if table[0][0] == "gain in"]
+        rows = [row for table in tables for row in table[1:]]
+        assert [row[0] for row in rows] == [gain.arm for gain in found.experiment.gains]
+        for row, gain in zip(rows, found.experiment.gains, strict=True):
+            assert row[1] == ("–" if gain.role == "ceiling" else share(gain.closure))
+
+    def test_gives_no_share_of_a_gap_that_is_not_certain(self, tmp_path, page):
+        full = report(subsets=1, donors=1, amounts=AMOUNTS[:1])
+        shown = Page(full.write(tmp_path).read_text(encoding="utf-8"))
+        (table,) = [table for table in shown.tables if table[0][0] == "gain in"]
+        said = "What share of the gap to all labels each arm closes is open"
+        assert "share of the gapto all labels" not in table[0]
+        assert said in shown.text
+        assert said not in page.text
+
+    def test_tells_of_the_verdicts_arm_training_by_training(self, found, page):
+        (table,) = [table for table in page.tables if table[0][0] == "training"]
+        (pairs,) = found.single_pairs.values()
+        assert {pair.arm for pair in pairs} == {found.experiment.decisive.arm}
+        assert [row[0] for row in table[1:]] == [f"donor {d}, subset {k}" for d in (0, 1) for k in (0, 1)]
+        delong = pairs[0].delong.interval()
+        assert table[1][3] == f"{delong.value:+.3f} [{delong.low:+.3f}, {delong.high:+.3f}]"
+        assert table[1][-1] == f"{pairs[0].mcnemar.p_value:.2g}"
+        assert "speaks of other test patients and not of other trainings" in " ".join(page.text.split())
+
     def test_says_how_many_test_images_changed_sides_and_shows_them(self, found, page):
         for sides in found.changed_sides.values():
             assert sides.sentence in page.text
@@ -180,6 +122,20 @@ class TestThePage:
         assert "A dot without a line has no interval" in page.text
         assert "(no interval)" in page.text
         assert "Intervals hold for" not in page.text
+        tables = [table for table in page.tables if table[0][1:3] == ["AUROC", "reference's"]]
+        assert [row[0] for table in tables for row in table[1:]] == [
+            gain.arm for gain in lonely.experiment.gains
+        ]
+        assert re.fullmatch(r"[-+]0\.\d+ \[[-+]0\.\d+, [-+]0\.\d+\]", tables[0][1][3])
+
+    def test_says_that_images_of_one_patient_are_no_patients(self, page, tmp_path):
+        plain = report(choice="core", amounts=AMOUNTS[:1])
+        groups = np.arange(len(plain.splits.test)) // 3
+        splits = replace(plain.splits, test=replace(plain.splits.test, groups=groups))
+        shared = replace(plain, splits=splits)
+        text = " ".join(Page(shared.write(tmp_path).read_text(encoding="utf-8")).text.split())
+        assert f"though {len(groups)} images are of {len(set(groups))} patients: what is said" in text
+        assert "Every image counts as a patient" not in page.text
 
     def test_tells_what_its_intervals_hold_for(self, page, tmp_path):
         assert "Intervals hold for other donor splits" in page.text
@@ -189,10 +145,30 @@ class TestThePage:
 
     def test_shows_recall_by_class_where_there_are_many(self, tmp_path, page):
         many = report(classes=7, test=70, amounts=(ALL,))
+        assert many.rare_classes == []
         shown = Page(many.write(tmp_path).read_text(encoding="utf-8"))
         recalls = next(table for table in shown.tables if table[0][1] == "lesion 0(10)")
         assert len(recalls[0]) == 8
         assert "Share found of each class" not in page.text
+        assert not {"AUROC overrare classes", "AUROC,rare cl."} & {c for t in shown.tables for c in t[0]}
+
+    def test_tells_the_gain_over_rare_classes_where_some_are(self, tmp_path, page):
+        many = report(classes=5, test=60, amounts=(ALL,), rare=2)
+        assert many.rare_classes == ["lesion 3", "lesion 4"]
+        shown = Page(many.write(tmp_path).read_text(encoding="utf-8"))
+        text = " ".join(shown.text.split())
+        change = many.experiment.decisive.rare_auroc
+        assert f"changes the mean AUROC by {change.value:+.4f} [" in text
+        assert "Over the rare classes (lesion 3, lesion 4: fewer labelled images" in text
+        (gains,) = [table for table in shown.tables if table[0][0] == "gain in"]
+        at = gains[0].index("AUROC overrare classes")
+        first = many.experiment.gains[0].rare_auroc
+        assert gains[1][at] == f"{first.value:+.3f} [{first.low:+.3f}, {first.high:+.3f}]"
+        (arms,) = [table for table in shown.tables if "AUROC,rare cl." in table[0]]
+        at = arms[0].index("AUROC,rare cl.")
+        assert arms[2][at] == f"{many.facts['arms'][0]['AUROC over rare classes']:.4f}"
+        assert {len(row) for row in arms} == {1, 13}
+        assert "rare classes" not in page.text.replace("synthetic for rare classes", "")
 
 
 class TestTheMainArms:
@@ -220,6 +196,11 @@ class TestTheJSON:
         assert deciding <= {"helps", "harms", "no evidence"}
         assert {g["verdict"] for g in facts["gains"] if g["role"] != "synthetic"} == {None}
         assert {g["amount"] for g in facts["gains"]} == {str(amount) for amount in AMOUNTS}
+        assert facts["rare_classes"] == []
+        assert {g["rare auroc"] for g in facts["gains"]} == {None}
+        closures = [g["gap closure"] for g in facts["gains"] if g["role"] != "ceiling"]
+        assert all(closure["level"] == 0.95 for closure in closures)
+        assert facts["smallest_effect"] == found.experiment.smallest_effect
         assert {sides["amount"] for sides in facts["changed_sides"]} == {str(amount) for amount in AMOUNTS}
 
     def test_has_one_row_per_arm_and_amount_and_one_of_what_no_subset_goes_into(self, found):
@@ -260,6 +241,11 @@ class TestTheJSON:
 
         facts = json.loads(text, parse_constant=refuse)
         assert facts["gains"][0]["auroc"]["low"] is None
+        assert len(facts["single_pairs"]) == len(facts["gains"])
+        pair = facts["single_pairs"][0]
+        assert pair["delong"]["low"] < pair["auroc"] - pair["reference auroc"] < pair["delong"]["high"]
+        assert {"arm_only", "reference_only", "p_value"} == set(pair["mcnemar"])
+        assert facts["smallest_effect"] is None
         assert facts["arms"][0]["AUROC SD"] is None
 
 

@@ -7,10 +7,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.fingerprint import image_fingerprints
 from synthaug.augment.images import concatenate
-from synthaug.augment.splits import carve_validation, draw_splits, labelled_subset, official_splits
+from synthaug.augment.splits import (
+    carve_validation,
+    draw_splits,
+    labelled_subset,
+    official_splits,
+    with_rare_class,
+)
 
 
 def parts(splits):
@@ -126,3 +132,40 @@ def test_a_carved_validation_part_is_no_longer_in_train(tiny):
     train, val = carve_validation(images, 0.1, seed=0)
     assert (len(train), len(val)) == (36, 4)
     assert not np.isin(image_fingerprints(val), image_fingerprints(train)).any()
+
+
+class TestARareClass:
+    def test_one_class_loses_images_and_the_others_none(self, tiny):
+        images = tiny((40, 40))
+        name = images.class_names[1]
+        rare = with_rare_class(images, name, 0.1)
+        assert list(rare.counts().values()) == [40, 4]
+        assert set(image_fingerprints(rare).tolist()) <= set(image_fingerprints(images).tolist())
+
+    def test_whole_patients_go(self, tiny):
+        images = tiny((60, 60), patients=3)
+        rare = with_rare_class(images, images.class_names[0], 0.3)
+        of_class = images.labels == 0
+        kept = set(rare.groups[rare.labels == 0].tolist())
+        assert sum(np.isin(images.groups[of_class], list(kept))) == rare.counts()[images.class_names[0]]
+
+    def test_the_same_seed_keeps_the_same_images_and_another_others(self, tiny):
+        images = tiny((40, 40))
+        name = images.class_names[1]
+        digests = [with_rare_class(images, name, 0.2, seed).digest() for seed in (0, 0, 1)]
+        assert digests[0] == digests[1] != digests[2]
+
+    @pytest.mark.parametrize("share", [0.0, 1.0])
+    def test_a_share_that_is_none_is_refused(self, tiny, share):
+        images = tiny((4, 4))
+        with pytest.raises(UsageError, match="expected a class among"):
+            with_rare_class(images, images.class_names[0], share)
+
+    def test_a_class_that_is_not_there_is_refused(self, tiny):
+        with pytest.raises(UsageError, match="expected a class among"):
+            with_rare_class(tiny((4, 4)), "unheard of", 0.5)
+
+    def test_too_few_images_are_said(self, tiny):
+        images = tiny((40, 1))
+        with pytest.raises(DataError, match="too few images or patients"):
+            with_rare_class(images, images.class_names[1], 0.05)

@@ -10,7 +10,10 @@ from synthaug.evaluation.arms import CEILING, CHOSEN, SYNTHETIC_ONLY
 from synthaug.evaluation.conduct import best_recipe
 from synthaug.evaluation.design import ALL, Amount
 from synthaug.evaluation.gain import compare, of_arm, with_chosen_ratio
-from synthaug.evaluation.verdict import conclude, judge
+from synthaug.evaluation.hierarchy import Difference
+from synthaug.evaluation.planning import pilot_sd, power
+from synthaug.evaluation.statistics import Estimate
+from synthaug.evaluation.verdict import conclude, decisive_gain, judge, share, smallest_found
 
 TENTH = Amount(0.1)
 NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}
@@ -103,12 +106,32 @@ class TestTheVerdict:
     def test_says_how_far_it_is_to_all_labels_and_what_could_be_done_instead(self):
         effects = NOTHING | {BLEND: 0.5, CEILING: 1.0, "ensemble": 0.2}
         sentence = judged(made_up(effects, amount=TENTH))[1]
-        assert "% of the way to the classifier with all labels" in sentence
+        closure = decisive_gain(compare(made_up(effects, amount=TENTH), TEST))[1].closure
+        assert 0.2 < closure.low < closure.value < closure.high < 1
+        assert f"Of the gap to the classifier with all labels it closes {share(closure)}." in sentence
         assert "The best alternative, ensemble, changes AUROC by +0." in sentence
 
     def test_does_not_tell_of_a_way_to_a_ceiling_that_is_none(self):
-        sentence = judged(made_up(NOTHING | {BLEND: 0.5, CEILING: 0.0}, amount=TENTH))[1]
-        assert "of the way" not in sentence
+        sentence = judged(made_up(NOTHING | {BLEND: 0.5, CEILING: -0.5}, amount=TENTH))[1]
+        assert "gap" not in sentence
+
+    def test_says_that_the_way_is_open_where_the_ceiling_is_hardly_one(self):
+        gains = compare(made_up(NOTHING | {BLEND: 0.5, CEILING: 0.02}, amount=TENTH), TEST)
+        ceiling = next(gain for gain in gains if gain.role == "ceiling")
+        assert ceiling.auroc.low < 0 < ceiling.auroc.value
+        assert (decisive_gain(gains)[1].closure.low, ceiling.closure) == (-np.inf, None)
+        assert "What share of the gap to all labels it closes is open" in conclude(gains)[1]
+
+    def test_of_an_arm_that_answers_as_the_ceiling_does_closes_all_of_the_gap(self):
+        cells = made_up(NOTHING | {CEILING: 1.0}, amount=TENTH, donors=3, subsets=2)
+        tops = {c.unit.donor: c.test for c in cells if c.arm.name == CEILING}
+        cells = [replace(c, test=tops[c.unit.donor]) if c.arm.name == BLEND else c for c in cells]
+        closure = next(gain for gain in compare(cells, TEST) if gain.arm == BLEND).closure
+        assert (closure.value, closure.low, closure.high) == pytest.approx((1, 1, 1))
+
+    def test_tells_of_no_way_from_one_training(self):
+        effects = NOTHING | {BLEND: 0.5, CEILING: 1.0}
+        assert "gap" not in judged(made_up(effects, amount=TENTH, subsets=1))[1]
 
     def test_stands_on_donors_where_there_are_several(self):
         # what helps with one generator in three is no gain of synthetic images
@@ -116,6 +139,46 @@ class TestTheVerdict:
         lucky = {c.unit: c for c in made_up(NOTHING | {BLEND: 3.0}, donors=3) if c.arm.name == BLEND}
         cells = [lucky[c.unit] if c.arm.name == BLEND and c.unit.donor == 0 else c for c in cells]
         assert judged(cells)[0] == "no evidence"
+
+
+class TestTheSmallestEffect:
+    def test_is_told_where_there_is_no_evidence_and_only_there(self):
+        null = judge(made_up(NOTHING), TEST)
+        assert f"An effect of {null.smallest_effect:.2g} or more would have been found with 80 % power." in (
+            null.sentence
+        )
+        found = judge(made_up(NOTHING | {BLEND: 0.5}), TEST)
+        assert found.smallest_effect is None
+        assert "power" not in found.sentence
+
+    def test_has_eighty_per_cent_power_among_all_arms_that_decide(self):
+        gains = compare(made_up(NOTHING | {LESS: 0}), TEST)
+        effect, found = smallest_found(gains[0], gains), gains[0].difference
+        assert len(gains) == 2
+        reached = power(effect, 4, pilot_sd(found), over_patients=found.over_patients, comparisons=len(gains))
+        assert reached == pytest.approx(0.8, abs=1e-4)
+
+    def test_that_no_auroc_has_room_for_is_said_in_words(self):
+        (gain,) = compare(made_up(NOTHING), TEST)
+        wide = replace(gain, difference=Difference(0.0, 0.2, 0.1, "subset", 2))
+        assert (
+            "So few trainings find no effect at all with 80 % power: run more subsets."
+            in (conclude([wide])[1])
+        )
+
+    def test_is_none_from_one_training_and_of_the_reference_itself(self):
+        (gain,) = compare(made_up(NOTHING, subsets=1), TEST)
+        assert smallest_found(gain, [gain]) is None
+        itself = replace(gain, difference=Difference(0, 0, 0, "subset", 4))
+        assert smallest_found(itself, [itself]) is None
+
+
+class TestAShare:
+    def test_of_a_gap_is_in_whole_per_cent(self):
+        assert share(Estimate(0.344, -0.002, 0.626)) == "34 % [0, 63]"
+
+    def test_without_ends_says_so(self):
+        assert share(Estimate(-0.5, -np.inf, np.inf)) == "-50 % (interval unbounded)"
 
 
 class TestTheRatioChosenOnValidation:

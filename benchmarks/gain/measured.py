@@ -45,8 +45,9 @@ EXPERIMENTS = {
         "Chest radiographs, a donor of another country, age and finding",
         "The generator learns from adults, normal or abnormal (ChestX-ray14 piece), the classifier tells "
         "children's pneumonia (Kermany), 32 px: the donor's own classifier is no substitute here.",
-        "--dataset chest-xray-pneumonia --size 32 --donor chest-xray-folder --donor-class normal=NORMAL "
-        f"--donor-class abnormal=PNEUMONIA {DONOR} --fractions 0.01,0.05 --generator-steps 10000",
+        "--dataset chest-xray-pneumonia --size 32 --scenario donor --donor chest-xray-folder "
+        "--donor-class normal=NORMAL --donor-class abnormal=PNEUMONIA --seeds 8 --fractions 0.01,0.05 "
+        "--ratios 0.25,0.5,0.75 --generator-steps 10000",
         "a gain, the interval above 0",
         0.0,
     ),
