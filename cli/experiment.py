@@ -36,7 +36,12 @@ def experiment(
         str | None, typer.Option(help="The donor's data set; without it, part of the training patients.")
     ] = None,
     donor_class: Annotated[
-        list[str] | None, typer.Option(help="A class that is called otherwise there, as theirs=ours.")
+        list[str] | None,
+        typer.Option(help="A class that the donor or --generator calls otherwise, as theirs=ours."),
+    ] = None,
+    rare_class: Annotated[
+        list[str] | None,
+        typer.Option(help="Cut a class's training images to a share, as CLASS=0.05: what if it were rare?"),
     ] = None,
     donor_share: Annotated[
         float, typer.Option(help="Share of the training patients that is the donor's.", min=0.05, max=0.95)
@@ -111,6 +116,7 @@ def experiment(
         scenario=scenario,
         donor=donor,
         donor_classes=tuple(donor_class or ()),
+        rare_classes=tuple(rare_class or ()),
         donor_share=donor_share,
         donors=donors or (3 if scenario == "donor" and donor is None else 1),
         unlabelled=unlabelled,
@@ -137,6 +143,7 @@ def experiment(
     options.check()
     root = data_root(root)
     splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed)
+    splits = options.with_rare_classes(splits)
     folder = run or Path("runs") / f"{splits.name}-experiment"
     out = Output(as_json)
     if dry_run:

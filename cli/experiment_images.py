@@ -9,7 +9,7 @@ import numpy as np
 
 from synthaug.augment.blend import match_classes
 from synthaug.augment.datasets import load_dataset
-from synthaug.augment.errors import DataError, GateError, UsageError
+from synthaug.augment.errors import DataError, GateError
 from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.architectures import build_classifier
@@ -17,7 +17,7 @@ from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.blending import open_generator, read_synthetic
 from synthaug.cli.experiment_options import REST, ExperimentOptions
 from synthaug.cli.runtime import data_root, make_fabric
-from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset
+from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset, with_names
 from synthaug.evaluation.arms import check_ratios
 from synthaug.evaluation.laboratory import Laboratory, Synthesize
 from synthaug.evaluation.unlabelled import unlabelled
@@ -47,7 +47,7 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
         folder,
         donor_share=options.donor_share if options.has_donor and options.donor is None else 0.0,
         donor=(
-            donor_images(splits, options.donor, options.donor_classes, root)
+            donor_images(splits, options.donor, renamed(options.donor_classes), root)
             if options.has_donor and options.donor is not None
             else None
         ),
@@ -59,11 +59,16 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
     )
 
 
-def donor_images(splits: Splits, spec: str, renamed: tuple[str, ...], root: Path | None) -> LabeledImages:
+def renamed(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Ours by theirs, of "theirs=ours"."""
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def donor_images(splits: Splits, spec: str, ours: dict[str, str], root: Path | None) -> LabeledImages:
     """Another data set's training images, in the recipient's size, channels and classes.
 
     Args:
-        renamed: classes that have other names there, as "theirs=ours".
+        ours: names here of classes that have other names there.
 
     Raises:
         DataError: a class of the recipient is not among them.
@@ -71,15 +76,7 @@ def donor_images(splits: Splits, spec: str, renamed: tuple[str, ...], root: Path
     """
     channels, side, _ = splits.train.image_shape
     found = load_dataset(spec, data_root(root), size=side, channels=channels).train
-    ours = dict(pair.split("=", 1) for pair in renamed)
-    unknown = set(ours) - set(found.class_names)
-    if unknown:
-        raise UsageError(
-            f"--donor-class {', '.join(unknown)}: {spec} has {', '.join(found.class_names)}, "
-            "expected one of them"
-        )
-    names = tuple(ours.get(name, name) for name in found.class_names)
-    images = match_classes(replace(found, class_names=names), splits.class_names)
+    images = match_classes(with_names(found, ours), splits.class_names)
     lacking = [name for name, n in images.counts().items() if not n]
     if lacking:
         raise DataError(
@@ -126,10 +123,15 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
     Raises:
         GateError: a generator that knows test images, or images whose labels the experiment hides.
     """
+    ours = renamed(options.donor_classes)
     if options.synthetic is not None:
-        return FromFile(match_classes(read_synthetic(options.synthetic, splits), splits.class_names))
+        images = with_names(read_synthetic(options.synthetic, splits), ours)
+        return FromFile(match_classes(images, splits.class_names))
     if options.generator is not None:
-        made = open_generator(options.generator, splits, options.device)
+        device = str(make_fabric(options.device, options.precision).device)
+        made = open_generator(options.generator, splits, device)
+        for theirs in ours:
+            made.label_of(theirs)  # a name that is none is said now
         seen = made.card.training_images.fingerprints
         hidden = int(np.isin(canonical_fingerprints(splits.train), seen).sum())
         if hidden and options.fractions != (1.0,):
@@ -137,8 +139,7 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
                 f"generator {made.name} was trained on {hidden} images of this training split: with "
                 "fewer labels it would bring hidden ones; leave --generator out"
             )
-        device = str(make_fabric(options.device, options.precision).device)
-        return FromGenerator(options.generator, splits.class_names, device)
+        return FromGenerator(options.generator, splits.class_names, device, ours)
     check_images(splits.train)
     fabric = partial(make_fabric, options.device, options.precision)
     steps = options.generator_steps

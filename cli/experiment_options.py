@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from synthaug.augment.errors import UsageError
 
 if TYPE_CHECKING:
+    from synthaug.augment.images import Splits
     from synthaug.evaluation.design import Design
 
 
@@ -23,6 +24,7 @@ class ExperimentOptions:
     donor_classes: tuple[str, ...] = ()
     donor_share: float = 0.5
     donors: int = 1
+    rare_classes: tuple[str, ...] = ()
     unlabelled: str | None = None
     fractions: tuple[float, ...] = (1.0,)
     labels_per_class: tuple[int, ...] = ()
@@ -77,6 +79,23 @@ class ExperimentOptions:
                 f"--unlabelled {self.unlabelled} with --arms core: no generator learns from them and the "
                 "competitor that does is left out, expected --arms full"
             )
+
+    def with_rare_classes(self, splits: "Splits") -> "Splits":
+        """The data set, a class of its training images cut to a share where `--rare-class` asks for it.
+
+        Raises:
+            UsageError, DataError: no such class, no such share, or too few images.
+        """
+        from dataclasses import replace
+
+        from synthaug.augment.splits import with_rare_class
+
+        for said in self.rare_classes:
+            name, _, share = said.rpartition("=")
+            if not share.replace(".", "", 1).isdigit():
+                raise UsageError(f"--rare-class {said}: expected CLASS=SHARE, such as malignant=0.05")
+            splits = replace(splits, train=with_rare_class(splits.train, name, float(share)))
+        return splits
 
     @property
     def has_donor(self) -> bool:

@@ -3,12 +3,13 @@
 All of them can be pickled: an experiment's processes call them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lightning_fabric import Fabric
 
+from synthaug.augment.errors import UsageError
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import carve_validation
 from synthaug.evaluation.extractors import extractors_for
@@ -36,17 +37,44 @@ class FromFile:
 
 @dataclass(frozen=True)
 class FromGenerator:
-    """Images of a generator that knows nothing of the images it is given."""
+    """Images of a generator that knows nothing of the images it is given.
+
+    Attributes:
+        class_names: of the recipient.
+        ours: the recipient's names of classes that the generator calls otherwise.
+    """
 
     generator: str | Path
     class_names: tuple[str, ...]
     device: str
+    ours: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(
         self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
     ) -> LabeledImages:
         """wanted[label] images of every class."""
-        return collect_for(Synthesizer(self.generator, self.device), self.class_names, wanted, seed)
+        theirs = {here: there for there, here in self.ours.items()}
+        asked = tuple(theirs.get(name, name) for name in self.class_names)
+        return with_names(
+            collect_for(Synthesizer(self.generator, self.device), asked, wanted, seed), self.ours
+        )
+
+
+def with_names(images: LabeledImages, ours: Mapping[str, str]) -> LabeledImages:
+    """The images with other names for some classes.
+
+    Args:
+        ours: new names by old ones.
+
+    Raises:
+        UsageError: there is no class of an old name.
+    """
+    if unknown := set(ours) - set(images.class_names):
+        raise UsageError(
+            f"--donor-class {', '.join(sorted(unknown))}: the donor has {', '.join(images.class_names)}, "
+            "expected one of them"
+        )
+    return replace(images, class_names=tuple(ours.get(name, name) for name in images.class_names))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from synthaug.augment.hdf5 import count_hdf5, read_hdf5, write_hdf5
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import donor_and_recipient
 from synthaug.augment.stream import ImageStream
+from synthaug.augment.transforms import matching
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.evaluation.arms import Arm
 from synthaug.evaluation.design import ALL, Design, Unit
@@ -106,8 +107,9 @@ class Laboratory:
         return all(n == 0 or n >= least for n, least in zip(have, wanted, strict=True))
 
     def pool(self, unit: Unit) -> LabeledImages:
-        """A unit's synthetic images, with the recipient's class names."""
-        return match_classes(read_hdf5(self.pool_path(unit)), self.splits.class_names)
+        """A unit's synthetic images, with the recipient's class names, size, channels and bit depth."""
+        found = match_classes(read_hdf5(self.pool_path(unit)), self.splits.class_names)
+        return matching(found, self.splits.train)
 
     def pool_counts(self, unit: Unit) -> dict[str, int]:
         """A unit's synthetic images per class of the recipient, without reading a pixel of them."""

@@ -60,11 +60,37 @@ def test_another_data_set_can_be_the_donor_and_its_classes_have_to_be_the_recipi
     assert len(list(Path("run/generators").iterdir())) == 1
     run = synthaug("experiment", *CORE, *options, "--donor-class", "tumour=abnormal", "--overwrite")
     assert run.status == 2
-    assert "--donor-class tumour: phantom:n=90,abnormal=0.5,seed=1 has normal, abnormal" in run.err
+    assert "--donor-class tumour: the donor has normal, abnormal" in run.err
     run = synthaug("experiment", *CORE, *options, "--donor-class", "abnormal=tumour", "--overwrite")
     assert run.status == 4
     assert "no image of abnormal, its classes are normal, abnormal" in run.err
     assert Path("run/report.json").exists()  # nothing is lost before everything that can be checked has been
+
+
+def test_a_generator_made_elsewhere_may_have_another_size_and_other_names() -> None:
+    options = ("--scenario", "donor", "--generator", "chest-xray")  # 64 px
+    assert synthaug("experiment", *CORE, *options).status in (0, 3)
+    assert not Path("run/generators").exists()
+    assert report()["config"]["generator"] == "chest-xray"
+    run = synthaug("experiment", *CORE, *options, "--donor-class", "tumour=abnormal", "--overwrite")
+    assert run.status == 2
+    assert "no class 'tumour': this generator has normal, abnormal" in run.err
+    swapped = ("--donor-class", "normal=abnormal", "--donor-class", "abnormal=normal")
+    before = {arm["arm"]: arm for arm in report()["arms"]}["synthetic only"]["AUROC"]
+    assert synthaug("experiment", *CORE, *options, *swapped, "--overwrite").status in (0, 3)
+    assert {arm["arm"]: arm for arm in report()["arms"]}["synthetic only"]["AUROC"] != before
+
+
+def test_a_class_can_be_made_rare_and_only_in_training() -> None:
+    run = synthaug("experiment", *CORE, "--rare-class", "abnormal=0.2", "--json")
+    assert run.status in (0, 3), run.err
+    data = report()["data"]
+    assert data["train"]["abnormal"] < 0.25 * 0.4 / 0.6 * data["train"]["normal"]
+    assert data["test"]["abnormal"] > 0.5 * data["test"]["normal"]
+    for said, expected in (("abnormal", "expected CLASS=SHARE"), ("tumour=0.5", "expected a class among")):
+        run = synthaug("experiment", *CORE, "--rare-class", said, "--overwrite")
+        assert run.status == 2
+        assert expected in run.err
 
 
 def test_the_rest_of_the_training_images_goes_without_labels_into_the_generator_and_a_competitor() -> None:
