@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthaug.augment.errors import UsageError
 from synthaug.cli.experiment_options import ExperimentOptions
 from synthaug.cli.output import Output
 
@@ -28,19 +29,25 @@ def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output
     out.say(f"{splits.name}: {total} classifiers of {options.steps} steps in {len(names)} arms:")
     for name in names:
         out.say(f"  {name}")
-    sd, why = spread(folder, splits)
+    sd, over_patients, why = spread(folder, splits)
     comparisons = len(options.design.amounts) * (len(options.ratios) + 1 + 2 * (options.arms == "full"))
-    needed = subsets_needed(effect, sd, comparisons=comparisons)
-    out.say(
-        f"to find a gain of {effect:g} AUROC with 80 % power among {comparisons} comparisons: {needed} "
-        f"subsets (--seeds), at a standard deviation of {sd:.3g} between subsets, {why}"
-    )
+    out.say(f"a standard deviation of {sd:.3g} between subsets, {why}")
+    try:
+        needed = subsets_needed(effect, sd, over_patients=over_patients, comparisons=comparisons)
+        out.say(
+            f"to find a gain of {effect:g} AUROC with 80 % power among {comparisons} comparisons: {needed} "
+            "subsets (--seeds)"
+        )
+    except UsageError as error:  # an answer too: the test images are too few for this effect
+        needed = None
+        out.say(str(error))
     facts = {"trainings": total, "arms": names, "subsets_needed": needed, "sd": sd}
+    facts |= {"over_patients": over_patients}
     out.result(facts | {"config": options.as_dict()})
 
 
-def spread(folder: Path, splits: "Splits") -> tuple[float, str]:
-    """What paired differences vary by between labelled subsets, and how that is known."""
+def spread(folder: Path, splits: "Splits") -> tuple[float, float, str]:
+    """What paired differences vary by between labelled subsets, over test patients, and how that is known."""
     import numpy as np
 
     from synthaug.evaluation.cells import read_cell
@@ -51,10 +58,12 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, str]:
     if any(cell.arm.way == "blend" for cell in cells) and len(cells[0].test) == len(splits.test):
         gains = judge(cells, splits.test).gains
         pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
-        found = [pilot_sd(pilot) for pilot in pilots if pilot.over_trainings > 0]
-        if found:
-            return float(np.median(found)), f"the upper limit of what {len(found)} arms in {folder} show"
-    return ASSUMED_SD, "assumed: run some, and ask again with the same --out"
+        pilots = [pilot for pilot in pilots if pilot.over_trainings > 0]
+        if pilots:
+            sd = float(np.median([pilot_sd(pilot) for pilot in pilots]))
+            over_patients = float(np.median([pilot.over_patients for pilot in pilots]))
+            return sd, over_patients, f"the upper limit of what {len(pilots)} arms in {folder} show"
+    return ASSUMED_SD, 0.0, "assumed: run some, and ask again with the same --out"
 
 
 def of_references(cells: list["Cell"]) -> list["Cell"]:

@@ -68,7 +68,13 @@ def conclude(gains: Sequence[Gain]) -> tuple[Verdict, str]:
         f"{WORDS[verdict]}: {gain.arm} against {gain.reference}, with {gain.amount}, changes AUROC by "
         f"{change(gain.auroc)}."
     )
-    more = [_missed(gain, gains), _accuracy(gain), _closure(gain), _competitor(gain, gains)]
+    more = [
+        _harming(verdict, gains),
+        _missed(gain, gains),
+        _accuracy(gain),
+        _closure(gain),
+        _competitor(gain, gains),
+    ]
     return verdict, " ".join(filter(None, [sentence, *more]))
 
 
@@ -99,6 +105,15 @@ def change(found: Estimate) -> str:
     if not np.isfinite(found.low):
         return f"{found.value:+.4f} with one training, which has no interval: run at least three subsets"
     return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ({100 * found.level:.4g} % interval)"
+
+
+def _harming(verdict: Verdict, gains: Sequence[Gain]) -> str:
+    """What does harm where something else helps: the one is no reason for the other."""
+    harming = [gain for gain in gains if gain.verdict == "harms"]
+    if verdict != "helps" or not harming:
+        return ""
+    worst = min(harming, key=lambda gain: gain.auroc.value)
+    return f"But {worst.arm}, with {worst.amount}, harms: AUROC changes by {change(worst.auroc)}."
 
 
 def _missed(gain: Gain, gains: Sequence[Gain]) -> str:

@@ -162,8 +162,12 @@ def test_a_dry_run_says_what_it_would_train_and_how_many_subsets_an_effect_needs
 
 def test_a_dry_run_plans_with_what_was_found_already() -> None:
     assert synthaug("experiment", *CORE).status in (0, 3)
-    run = synthaug("experiment", *CORE, "--dry-run")
-    assert "arms in run show" in run.out or "assumed" in run.out
+    run = synthaug("experiment", *CORE, "--dry-run", "--json")
+    assert run.status == 0, run.err
+    assert run.json["over_patients"] > 0
+    assert run.json["subsets_needed"] is None  # 24 test images
+    assert "arms in run show" in run.err
+    assert "the test patients alone blur it: add test images" in run.err
 
 
 @pytest.mark.parametrize(

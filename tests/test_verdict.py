@@ -35,6 +35,18 @@ class TestTheVerdict:
         assert verdict == "harms"
         assert "changes AUROC by -0." in sentence
 
+    def test_names_what_harms_where_something_else_helps(self):
+        good, bad = (
+            compare(made_up(NOTHING | {BLEND: 0.5}), TEST),
+            compare(made_up(NOTHING | {BLEND: -0.5}), TEST),
+        )
+        (helping,) = [gain for gain in good if gain.arm == BLEND]
+        (harming,) = [replace(gain, arm="another blend") for gain in bad if gain.arm == BLEND]
+        verdict, sentence = conclude([helping, harming])
+        assert verdict == "helps"
+        assert "But another blend, with 100 % of the training labels, harms: AUROC changes by -0." in sentence
+        assert "But " not in conclude([helping])[1]
+
     def test_is_no_evidence_where_nothing_changed(self):
         assert judged(made_up(NOTHING))[0] == "no evidence"
 
