@@ -96,9 +96,20 @@ def section(name: str, measured: Measured, facts: Facts) -> Iterator[str]:
 
 def table(facts: Facts, amount: str) -> Iterator[str]:
     """Every arm with its scores and its gain."""
-    yield "| arm | trainings | real + synthetic | AUROC (SD) | AUPRC | balanced accuracy | gain in AUROC |"
-    yield "|---|---|---|---|---|---|---|"
     gains = {gain["arm"]: gain for gain in facts["gains"] if gain["amount"] == amount}
+    rare = any(gain["rare auroc"] for gain in gains.values())
+    head = [
+        "arm",
+        "trainings",
+        "real + synthetic",
+        "AUROC (SD)",
+        "AUPRC",
+        "balanced accuracy",
+        "gain in AUROC",
+    ]
+    head += ["gain over the rare classes"] * rare + ["gap to all labels closed"]
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
     for row in facts["arms"]:
         gain = gains.get(row["arm"])
         if row["labels"] != amount and row["arm"] not in (CEILING, DONOR):
@@ -106,7 +117,10 @@ def table(facts: Facts, amount: str) -> Iterator[str]:
         spread = f" ({row['AUROC SD']:.4f})" if row["AUROC SD"] is not None else ""
         images = " + ".join(f"{sum(row['images'][origin].values()):,}" for origin in ("real", "synthetic"))
         scores = f"{row['AUROC']:.4f}{spread} | {row['AUPRC']:.3f} | {row['balanced accuracy']:.3f}"
-        yield f"| {row['arm']} | {row['trainings']} | {images} | {scores} | {said(gain) if gain else ''} |"
+        last = [said(gain)] if gain else [""]
+        last += [interval(gain["rare auroc"]) if gain else ""] * rare
+        last += [closed(gain["gap closure"]) if gain else ""]
+        yield f"| {row['arm']} | {row['trainings']} | {images} | {scores} | {' | '.join(last)} |"
 
 
 def reached(measured: Measured, facts: Facts) -> str:
@@ -137,12 +151,22 @@ def best(gains: list[Facts]) -> str:
 
 
 def said(gain: Facts) -> str:
-    """Points of AUROC with the interval and, where it decides, the word on it."""
-    value, low, high = (gain["auroc"][key] for key in ("value", "low", "high"))
-    if low is None:
-        return f"{value:+.4f}"
-    word = f", {gain['verdict']}" if gain["verdict"] else ""
-    return f"{value:+.4f} [{low:+.4f}, {high:+.4f}]{word}"
+    """The gain with its interval and, where it decides, the word on it."""
+    return interval(gain["auroc"]) + (f", {gain['verdict']}" if gain["verdict"] else "")
+
+
+def interval(found: Facts | None) -> str:
+    if found is None:
+        return "–"
+    value, low, high = (found[key] for key in ("value", "low", "high"))
+    return f"{value:+.4f}" if low is None else f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def closed(found: Facts | None) -> str:
+    """A share of the way from the reference to all labels; nothing where its interval is unbounded."""
+    if found is None or found["low"] is None:
+        return "–"
+    return f"{found['value']:.0%} [{found['low']:.0%}, {found['high']:.0%}]"
 
 
 def anchor(heading: str) -> str:

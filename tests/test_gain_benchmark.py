@@ -1,0 +1,76 @@
+"""The page of the gain experiments says what their reports say, and which command made them."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from cli_runner import synthaug
+from made_up_report import report
+from matplotlib import image
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gain"))
+from measured import EXPERIMENTS
+from page import anchor, write_page
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work, out = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("docs")
+    report(classes=5, test=60, rare=2, donors=3).write(work / "ham10000-donor")
+    report(choice="core").write(work / "chest-cross")
+    assert len(write_page(work, out)) == 4
+    return out
+
+
+def test_every_experiment_stands_with_its_command_verdict_and_target(rendered: Path) -> None:
+    page = (rendered / "results" / "gain.md").read_text()
+    for name in ("ham10000-donor", "chest-cross"):
+        facts = json.loads((rendered / "results" / "gain" / f"{name}.json").read_text())
+        assert f"`synthaug experiment {EXPERIMENTS[name].command}`" in page
+        assert facts["sentence"] in page
+        assert f"Target: {EXPERIMENTS[name].target}." in page
+        for gain in facts["gains"]:
+            assert f"{gain['auroc']['value']:+.4f}" in page, gain["arm"]
+    assert EXPERIMENTS["mednist-few"].heading not in page  # not measured yet
+
+
+def test_rare_classes_have_a_column_where_there_are_some(rendered: Path) -> None:
+    lesions, chest = (rendered / "results" / "gain.md").read_text().split("\n## ")[1:]
+    assert "gain over the rare classes" in lesions
+    assert "gain over the rare classes" not in chest
+
+
+def test_links_of_the_summary_lead_to_headings(rendered: Path) -> None:
+    page = (rendered / "results" / "gain.md").read_text()
+    headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
+    assert len(headings) == 2
+    assert all(f"](#{anchor(heading)})" in page for heading in headings)
+
+
+def test_a_target_counts_as_met_only_with_the_interval_above_half_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "work" / "ham10000-donor"
+    report(classes=5, test=60, rare=2, donors=3).write(folder)
+    facts = json.loads((folder / "report.json").read_text())
+    words = []
+    for low in (0.009, 0.011):
+        for gain in facts["gains"]:
+            gain["auroc"] |= {"value": 0.03, "low": low, "high": 0.05}
+        (folder / "report.json").write_text(json.dumps(facts))
+        write_page(tmp_path / "work", tmp_path)
+        page = (tmp_path / "results" / "gain.md").read_text()
+        words.append(("**met**" in page, "**not met**" in page))
+    assert words == [(False, True), (True, False)]
+
+
+def test_the_picture_is_one(rendered: Path) -> None:
+    assert image.imread(rendered / "images" / "gain.png").std() > 0.05
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_command_is_one_that_the_program_takes(name: str, data_root: Path) -> None:
+    options = shlex.split(EXPERIMENTS[name].command)
+    run = synthaug("experiment", *options, "--data-root", str(data_root), "--dry-run")
+    assert run.status == 0, run.err
+    assert "classifiers of 500 steps" in run.out
