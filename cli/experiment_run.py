@@ -92,7 +92,12 @@ def prepare(folder: Path, options: ExperimentOptions, *, overwrite: bool, resume
     stored = folder / "config.toml"
     if resume and stored.exists():
         before, now = tomllib.loads(stored.read_text()), options.as_dict()
-        changed = [key for key in {**before, **now} if key not in GROWING and before.get(key) != now.get(key)]
+        changed = [
+            key
+            for key in {**before, **now}
+            # an option that came later is not in the folder: to it, missing and empty are one
+            if key not in GROWING and (before.get(key) or None) != (now.get(key) or None)
+        ]
         if changed:
             raise UsageError(
                 f"--resume: {', '.join(changed)} differ from {stored}: resume with the same options "
