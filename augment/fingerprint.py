@@ -128,18 +128,22 @@ def refuse_leak(test: LabeledImages, seen: SeenImages, who: str) -> None:
     Raises:
         GateError: a leak.
     """
-    equal = int(np.isin(canonical_fingerprints(test), seen.fingerprints).sum())
-    sketches = image_sketches(test)
-    alike = int(_have_look_alike(sketches, seen.sketches).sum())
-    usual = int(_have_look_alike(sketches, sketches, itself=True).sum())
-    few = max(4, 0.02 * len(test))  # chance look-alikes
-    too_many = few if usual <= few else 0.5 * len(test)
-    leaked = max(equal, alike if alike > too_many else 0)
-    if leaked:
+    if leaked := count_known(test, seen):
         raise GateError(
             f"{leaked} of {len(test)} test images were in the training set of {who}: the test would not "
             "be one; use the split it was trained on or another generator"
         )
+
+
+def count_known(images: LabeledImages, seen: SeenImages) -> int:
+    """How many of the images a generator was trained on, by the rule of `refuse_leak`; 0 for chance alone."""
+    equal = int(np.isin(canonical_fingerprints(images), seen.fingerprints).sum())
+    sketches = image_sketches(images)
+    alike = int(_have_look_alike(sketches, seen.sketches).sum())
+    usual = int(_have_look_alike(sketches, sketches, itself=True).sum())
+    few = max(4, 0.02 * len(images))  # chance look-alikes
+    too_many = few if usual <= few else 0.5 * len(images)
+    return max(equal, alike if alike > too_many else 0)
 
 
 def _have_look_alike(

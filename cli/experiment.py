@@ -118,7 +118,7 @@ def experiment(
         donor_classes=tuple(donor_class or ()),
         rare_classes=tuple(rare_class or ()),
         donor_share=donor_share,
-        donors=donors or (3 if scenario == "donor" and donor is None else 1),
+        donors=donors or (1 if scenario == "own" or donor or generator or synthetic else 3),
         unlabelled=unlabelled,
         fractions=() if labels_per_class else numbers(fractions or ["1"], "fractions"),
         labels_per_class=counts(labels_per_class or []),

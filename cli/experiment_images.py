@@ -5,12 +5,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from synthaug.augment.blend import match_classes
 from synthaug.augment.datasets import load_dataset
-from synthaug.augment.errors import DataError, GateError
-from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, refuse_leak
+from synthaug.augment.errors import DataError, GateError, UsageError
+from synthaug.augment.fingerprint import SeenImages, count_known, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.training import ClassifierConfig
@@ -47,7 +45,7 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
         folder,
         donor_share=options.donor_share if options.has_donor and options.donor is None else 0.0,
         donor=(
-            donor_images(splits, options.donor, renamed(options.donor_classes), root)
+            donor_images(splits, options.donor, renamed(options.donor_classes, splits), root)
             if options.has_donor and options.donor is not None
             else None
         ),
@@ -59,9 +57,20 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
     )
 
 
-def renamed(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Ours by theirs, of "theirs=ours"."""
-    return dict(pair.split("=", 1) for pair in pairs)
+def renamed(pairs: tuple[str, ...], splits: Splits) -> dict[str, str]:
+    """Ours by theirs, of "theirs=ours".
+
+    Raises:
+        UsageError: ours is no class here.
+    """
+    ours = dict(pair.rsplit("=", 1) for pair in pairs)
+    here = {name.lower(): name for name in splits.class_names}
+    if unknown := [name for name in ours.values() if name.lower() not in here]:
+        raise UsageError(
+            f"--donor-class …={', '.join(unknown)}: {splits.name} has {', '.join(splits.class_names)}, "
+            "expected one of them"
+        )
+    return {theirs: here[name.lower()] for theirs, name in ours.items()}
 
 
 def donor_images(splits: Splits, spec: str, ours: dict[str, str], root: Path | None) -> LabeledImages:
@@ -123,7 +132,7 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
     Raises:
         GateError: a generator that knows test images, or images whose labels the experiment hides.
     """
-    ours = renamed(options.donor_classes)
+    ours = renamed(options.donor_classes, splits)
     if options.synthetic is not None:
         images = with_names(read_synthetic(options.synthetic, splits), ours)
         return FromFile(match_classes(images, splits.class_names))
@@ -132,9 +141,12 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
         made = open_generator(options.generator, splits, device)
         for theirs in ours:
             made.label_of(theirs)  # a name that is none is said now
-        seen = made.card.training_images.fingerprints
-        hidden = int(np.isin(canonical_fingerprints(splits.train), seen).sum())
-        if hidden and options.fractions != (1.0,):
+        if len(set(ours.values())) < len(ours):
+            raise UsageError(
+                "--donor-class: two of the generator's classes became one, expected one for each of ours"
+            )
+        hidden = count_known(splits.train, made.card.training_images)
+        if hidden and not options.shows_every_label:
             raise GateError(
                 f"generator {made.name} was trained on {hidden} images of this training split: with "
                 "fewer labels it would bring hidden ones; leave --generator out"

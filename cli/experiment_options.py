@@ -60,9 +60,17 @@ class ExperimentOptions:
             raise UsageError("--donor, --donors: add --scenario donor")
         if not all("=" in pair for pair in self.donor_classes):
             raise UsageError(f"--donor-class {' '.join(self.donor_classes)}: expected theirs=ours")
-        if self.donor is not None and self.donors > 1:
-            raise UsageError("--donors with --donor: one data set is one donor, leave --donors out")
-
+        if self.donors > 1 and (self.donor is not None or not self.has_donor):
+            raise UsageError(
+                "--donors with --donor, --generator or --synthetic: that is one donor, leave --donors out"
+            )
+        if self.donor_classes and not (self.donor or self.generator or self.synthetic):
+            raise UsageError(
+                "--donor-class: add --donor, --generator or --synthetic, whose classes it renames"
+            )
+        cut = [said.rpartition("=")[0] for said in self.rare_classes]
+        if len(set(cut)) < len(cut):
+            raise UsageError(f"--rare-class {' '.join(self.rare_classes)}: expected each class once")
         self._check_unlabelled()
 
     def _check_unlabelled(self) -> None:
@@ -96,6 +104,11 @@ class ExperimentOptions:
                 raise UsageError(f"--rare-class {said}: expected CLASS=SHARE, such as malignant=0.05")
             splits = replace(splits, train=with_rare_class(splits.train, name, float(share)))
         return splits
+
+    @property
+    def shows_every_label(self) -> bool:
+        """Whether no training image's label is hidden."""
+        return self.fractions == (1.0,) and not self.labels_per_class and not self.rare_classes
 
     @property
     def has_donor(self) -> bool:

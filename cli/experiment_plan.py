@@ -29,11 +29,13 @@ def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output
     out.say(f"{splits.name}: {total} classifiers of {options.steps} steps in {len(names)} arms:")
     for name in names:
         out.say(f"  {name}")
-    sd, over_patients, why = spread(folder, splits)
+    sd, (over_patients, freedom), why = spread(folder, splits)
     comparisons = len(options.design.amounts) * (len(options.ratios) + 1 + 2 * (options.arms == "full"))
     out.say(f"a standard deviation of {sd:.3g} between subsets, {why}")
     try:
-        needed = subsets_needed(effect, sd, over_patients=over_patients, comparisons=comparisons)
+        needed = subsets_needed(
+            effect, sd, over_patients=over_patients, patient_freedom=freedom, comparisons=comparisons
+        )
         out.say(
             f"to find a gain of {effect:g} AUROC with 80 % power among {comparisons} comparisons: {needed} "
             "subsets (--seeds)"
@@ -46,8 +48,9 @@ def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output
     out.result(facts | {"config": options.as_dict()})
 
 
-def spread(folder: Path, splits: "Splits") -> tuple[float, float, str]:
-    """What paired differences vary by between labelled subsets, over test patients, and how that is known."""
+def spread(folder: Path, splits: "Splits") -> tuple[float, tuple[float, float], str]:
+    """What paired differences vary by between labelled subsets; over test patients, with the degrees of
+    freedom of that; and how it is known."""
     import numpy as np
 
     from synthaug.evaluation.cells import read_cell
@@ -62,8 +65,13 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, float, str]:
         if pilots:
             sd = float(np.median([pilot_sd(pilot) for pilot in pilots]))
             over_patients = float(np.median([pilot.over_patients for pilot in pilots]))
-            return sd, over_patients, f"the upper limit of what {len(pilots)} arms in {folder} show"
-    return ASSUMED_SD, 0.0, "assumed: run some, and ask again with the same --out"
+            freedom = min(pilot.patient_freedom for pilot in pilots)
+            return (
+                sd,
+                (over_patients, freedom),
+                f"the upper limit of what {len(pilots)} arms in {folder} show",
+            )
+    return ASSUMED_SD, (0.0, np.inf), "assumed: run some, and ask again with the same --out"
 
 
 def of_references(cells: list["Cell"]) -> list["Cell"]:

@@ -53,8 +53,8 @@ class FromGenerator:
         self, real: LabeledImages, wanted: list[int], seed: int, unlabelled: LabeledImages | None = None
     ) -> LabeledImages:
         """wanted[label] images of every class."""
-        theirs = {here: there for there, here in self.ours.items()}
-        asked = tuple(theirs.get(name, name) for name in self.class_names)
+        theirs = {here.lower(): there for there, here in self.ours.items()}
+        asked = tuple(theirs.get(name.lower(), name) for name in self.class_names)
         return with_names(
             collect_for(Synthesizer(self.generator, self.device), asked, wanted, seed), self.ours
         )
@@ -69,12 +69,13 @@ def with_names(images: LabeledImages, ours: Mapping[str, str]) -> LabeledImages:
     Raises:
         UsageError: there is no class of an old name.
     """
-    if unknown := set(ours) - set(images.class_names):
+    ours = {name.lower(): new for name, new in ours.items()}
+    if unknown := set(ours) - {name.lower() for name in images.class_names}:
         raise UsageError(
             f"--donor-class {', '.join(sorted(unknown))}: the donor has {', '.join(images.class_names)}, "
             "expected one of them"
         )
-    return replace(images, class_names=tuple(ours.get(name, name) for name in images.class_names))
+    return replace(images, class_names=tuple(ours.get(name.lower(), name) for name in images.class_names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,4 +112,5 @@ class DonorGenerator:
         known = Splits(train, held_out, held_out.take([]), f"{self.own.name}, donor {seed}")
         judged = replace(self.own, judge_of=JudgeOfSubset(known, self.own.make_fabric, self.steps))
         more = None if unlabelled is None else without(unlabelled, held_out)
+        more = more if more is not None and len(more) else None
         return judged(train, wanted, seed, more)

@@ -1,5 +1,6 @@
 """The images of an experiment: who has which, and where synthetic ones come from."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -113,8 +114,10 @@ class Laboratory:
 
     def pool_counts(self, unit: Unit) -> dict[str, int]:
         """A unit's synthetic images per class of the recipient, without reading a pixel of them."""
-        found = {name.lower(): n for name, n in count_hdf5(self.pool_path(unit)).items()}
-        return {name: found.get(name.lower(), 0) for name in self.splits.class_names}
+        found = Counter[str]()
+        for name, n in count_hdf5(self.pool_path(unit)).items():
+            found[name.lower()] += n
+        return {name: found[name.lower()] for name in self.splits.class_names}
 
     def make_pool(self, source: Unit, wanted: list[int]) -> None:
         """Make and keep synthetic images: at least wanted[label] of every class that there are any of."""

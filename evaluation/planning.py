@@ -18,6 +18,7 @@ def power(
     sd: float,
     *,
     over_patients: float = 0.0,
+    patient_freedom: float = np.inf,
     comparisons: int = 1,
     alpha: float = 0.05,
 ) -> float:
@@ -31,6 +32,7 @@ def power(
         subsets: members of the outermost level (`Difference.clusters`), 2 or more.
         sd: standard deviation of the paired differences between them; `pilot_sd` takes it from trainings.
         over_patients: standard error of the test patients (`Difference.over_patients`).
+        patient_freedom: its degrees of freedom; few where a class has few test patients.
         comparisons: how many Holm's correction counts; the first step is held against alpha / comparisons.
 
     Returns:
@@ -47,7 +49,7 @@ def power(
     p = alpha / comparisons
     found_sd = sd * np.sqrt(stats.chi2.ppf(QUANTILES, subsets - 1) / (subsets - 1))
     of_subsets = found_sd / subsets**0.5 * stats.t.isf(p / 2, subsets - 1)
-    half = np.hypot(of_subsets, over_patients * stats.norm.isf(p / 2))  # (quantiles,)
+    half = np.hypot(of_subsets, over_patients * stats.t.isf(p / 2, patient_freedom))  # (quantiles,)
     error = np.hypot(sd / subsets**0.5, over_patients)
     outside = stats.norm.sf((half - effect) / error) + stats.norm.cdf((-half - effect) / error)
     return float(outside.mean())
@@ -59,6 +61,7 @@ def subsets_needed(
     *,
     target: float = 0.8,
     over_patients: float = 0.0,
+    patient_freedom: float = np.inf,
     comparisons: int = 1,
     alpha: float = 0.05,
 ) -> int:
@@ -70,7 +73,15 @@ def subsets_needed(
     _check_target(target, alpha)
 
     def power_of(subsets: int) -> float:
-        return power(effect, subsets, sd, over_patients=over_patients, comparisons=comparisons, alpha=alpha)
+        return power(
+            effect,
+            subsets,
+            sd,
+            over_patients=over_patients,
+            patient_freedom=patient_freedom,
+            comparisons=comparisons,
+            alpha=alpha,
+        )
 
     candidates = range(2, MOST_SUBSETS + 1)
     if power_of(MOST_SUBSETS) < target:
@@ -88,6 +99,7 @@ def smallest_effect(
     *,
     target: float = 0.8,
     over_patients: float = 0.0,
+    patient_freedom: float = np.inf,
     comparisons: int = 1,
     alpha: float = 0.05,
 ) -> float:
@@ -97,7 +109,15 @@ def smallest_effect(
     unit = float(np.hypot(sd, over_patients))
 
     def lacking(effect: float) -> float:
-        found = power(effect, subsets, sd, over_patients=over_patients, comparisons=comparisons, alpha=alpha)
+        found = power(
+            effect,
+            subsets,
+            sd,
+            over_patients=over_patients,
+            patient_freedom=patient_freedom,
+            comparisons=comparisons,
+            alpha=alpha,
+        )
         return found - target
 
     largest = unit

@@ -96,6 +96,7 @@ def smallest_found(gain: Gain, gains: Sequence[Gain]) -> float | None:
         pilot_sd(found),
         target=POWER,
         over_patients=found.over_patients,
+        patient_freedom=found.patient_freedom,
         comparisons=sum(each.verdict is not None for each in gains),
     )
 
@@ -122,7 +123,10 @@ def _missed(gain: Gain, gains: Sequence[Gain]) -> str:
     if effect is None:
         return ""
     if effect > MOST:
-        return f"So few trainings find no effect at all with {100 * POWER:.0f} % power: run more subsets."
+        return (
+            f"So few trainings and test images find no effect at all with {100 * POWER:.0f} % power: "
+            "add subsets, or test images."
+        )
     return f"An effect of {effect:.2g} or more would have been found with {100 * POWER:.0f} % power."
 
 
@@ -135,7 +139,7 @@ def _accuracy(gain: Gain) -> str:
 
 def _closure(gain: Gain) -> str:
     """How much of the way to all labels it goes, where that way is one."""
-    if gain.verdict == "harms" or gain.closure is None or gain.difference.clusters < 2:
+    if gain.verdict != "helps" or gain.closure is None or gain.difference.clusters < 2:
         return ""
     if not np.isfinite(gain.closure.low):
         return "What share of the gap to all labels it closes is open: the gap itself is not certain."

@@ -61,7 +61,7 @@ def test_another_data_set_can_be_the_donor_and_its_classes_have_to_be_the_recipi
     run = synthaug("experiment", *CORE, *options, "--donor-class", "tumour=abnormal", "--overwrite")
     assert run.status == 2
     assert "--donor-class tumour: the donor has normal, abnormal" in run.err
-    run = synthaug("experiment", *CORE, *options, "--donor-class", "abnormal=tumour", "--overwrite")
+    run = synthaug("experiment", *CORE, *options, "--donor-class", "abnormal=normal", "--overwrite")
     assert run.status == 4
     assert "no image of abnormal, its classes are normal, abnormal" in run.err
     assert Path("run/report.json").exists()  # nothing is lost before everything that can be checked has been
@@ -72,13 +72,30 @@ def test_a_generator_made_elsewhere_may_have_another_size_and_other_names() -> N
     assert synthaug("experiment", *CORE, *options).status in (0, 3)
     assert not Path("run/generators").exists()
     assert report()["config"]["generator"] == "chest-xray"
+    assert report()["gains"][0]["over"] == "subset"  # one generator: nothing is said of others
     run = synthaug("experiment", *CORE, *options, "--donor-class", "tumour=abnormal", "--overwrite")
     assert run.status == 2
     assert "no class 'tumour': this generator has normal, abnormal" in run.err
-    swapped = ("--donor-class", "normal=abnormal", "--donor-class", "abnormal=normal")
+    run = synthaug("experiment", *CORE, *options, "--donor-class", "abnormal=tumour", "--overwrite")
+    assert run.status == 2
+    assert "--donor-class …=tumour: phantom has normal, abnormal" in run.err
+    swapped = ("--donor-class", "Normal=abnormal", "--donor-class", "abnormal=NORMAL")
     before = {arm["arm"]: arm for arm in report()["arms"]}["synthetic only"]["AUROC"]
     assert synthaug("experiment", *CORE, *options, *swapped, "--overwrite").status in (0, 3)
     assert {arm["arm"]: arm for arm in report()["arms"]}["synthetic only"]["AUROC"] != before
+
+
+def test_a_generator_that_knows_hidden_labels_is_refused_at_any_size() -> None:
+    images = ("--dataset", "phantom:n=120,abnormal=0.4")
+    small = ("--size", "28", "--steps", "2", "--no-watch", "--out", "theirs")
+    assert synthaug("train-generator", *images, *small).status == 0
+    for size in ("28", "32"):
+        for hidden in (("--fractions", "0.5"), ("--rare-class", "abnormal=0.5"), ("--labels-per-class", "4")):
+            run = synthaug(
+                "experiment", *CORE, "--size", size, "--generator", "theirs", "--scenario", "donor", *hidden
+            )
+            assert run.status == 3, (size, hidden, run.err)
+            assert "of this training split: with fewer labels it would bring hidden ones" in run.err
 
 
 def test_a_class_can_be_made_rare_and_only_in_training() -> None:
@@ -178,7 +195,10 @@ def test_a_dry_run_plans_with_what_was_found_already() -> None:
         (("--donor", "mednist"), "add --scenario donor"),
         (("--fractions", "0.5", "--labels-per-class", "3"), "expected one of them"),
         (("--labels-per-class", "a few"), "expected whole numbers, such as 5,10"),
-        (("--scenario", "donor", "--donor", "phantom", "--donors", "2"), "one data set is one donor"),
+        (("--scenario", "donor", "--donor", "phantom", "--donors", "2"), "that is one donor"),
+        (("--scenario", "donor", "--generator", "chest-xray", "--donors", "2"), "that is one donor"),
+        (("--scenario", "donor", "--donor-class", "a=b"), "add --donor, --generator or --synthetic"),
+        (("--rare-class", "abnormal=0.5", "--rare-class", "abnormal=0.4"), "expected each class once"),
         (("--scenario", "donor", "--donor", "phantom", "--donor-class", "a"), "expected theirs=ours"),
         (("--unlabelled", "rest"), "--unlabelled rest with --fractions 1: all training images are labelled"),
         (

@@ -12,21 +12,34 @@ EFFECT, SD = 0.02, 0.02
 
 
 def found_by(
-    effect: float, subsets: int, sd: float, over_patients: float, comparisons: int, times: int = 1500
+    effect: float,
+    subsets: int,
+    sd: float,
+    over_patients: float,
+    comparisons: int,
+    times: int = 1500,
+    patient_freedom: float = np.inf,
 ) -> float:
     """The share of experiments whose interval leaves zero out: normal differences, as real intervals."""
     rng = np.random.default_rng(0)
     differences = effect + rng.normal(0, sd, (times, subsets)) + rng.normal(0, over_patients, (times, 1))
     intervals = [
-        Difference(d.mean(), d.std(ddof=1) / subsets**0.5, over_patients, "subset", subsets).interval(
-            1 - 0.05 / comparisons
-        )
+        Difference(
+            d.mean(), d.std(ddof=1) / subsets**0.5, over_patients, "subset", subsets, patient_freedom
+        ).interval(1 - 0.05 / comparisons)
         for d in differences
     ]
     return float(np.mean([e.low > 0 or e.high < 0 for e in intervals]))
 
 
 class TestPower:
+    @pytest.mark.parametrize("freedom", [5, 20])
+    def test_counts_how_few_test_patients_a_class_has(self, freedom):
+        found = found_by(0.04, 8, 0.01, 0.01, 4, patient_freedom=freedom)
+        theirs = power(0.04, 8, 0.01, over_patients=0.01, patient_freedom=freedom, comparisons=4)
+        assert theirs == pytest.approx(found, abs=0.04)
+        assert theirs < power(0.04, 8, 0.01, over_patients=0.01, comparisons=4) - 0.02
+
     @pytest.mark.parametrize("subsets", [2, 3, 8, 40])
     @pytest.mark.parametrize("comparisons", [1, 4])
     def test_without_patients_is_that_of_the_paired_t_test(self, subsets, comparisons):

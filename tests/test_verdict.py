@@ -167,15 +167,22 @@ class TestTheSmallestEffect:
         gains = compare(made_up(NOTHING | {LESS: 0}), TEST)
         effect, found = smallest_found(gains[0], gains), gains[0].difference
         assert len(gains) == 2
-        reached = power(effect, 4, pilot_sd(found), over_patients=found.over_patients, comparisons=len(gains))
+        reached = power(
+            effect,
+            4,
+            pilot_sd(found),
+            over_patients=found.over_patients,
+            patient_freedom=found.patient_freedom,
+            comparisons=len(gains),
+        )
         assert reached == pytest.approx(0.8, abs=1e-4)
 
     def test_that_no_auroc_has_room_for_is_said_in_words(self):
         (gain,) = compare(made_up(NOTHING), TEST)
         wide = replace(gain, difference=Difference(0.0, 0.2, 0.1, "subset", 2))
         assert (
-            "So few trainings find no effect at all with 80 % power: run more subsets."
-            in (conclude([wide])[1])
+            "So few trainings and test images find no effect at all with 80 % power: "
+            "add subsets, or test images." in (conclude([wide])[1])
         )
 
     def test_is_none_from_one_training_and_of_the_reference_itself(self):

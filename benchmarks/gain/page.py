@@ -131,6 +131,7 @@ def reached(measured: Measured, facts: Facts) -> str:
         top = max(deciding, key=lambda gain: gain["auroc"]["value"])
         value, low = top["auroc"]["value"], top["auroc"]["low"]
         met = value >= measured.least and low is not None and low > measured.least / 2
+        met = met and top["verdict"] == "helps"
         lines.append(f"{amount}: {said(top)}, **{'met' if met else 'not met'}**")
     return "; ".join(lines) + "."
 
