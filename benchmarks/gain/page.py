@@ -19,7 +19,11 @@ Made by `benchmarks/gain/run.py`; the protocol is that of [experiment.md](../exp
 one-versus-rest) on test images, paired by labelled subset and initial weights, against the best arm without
 synthetic images, which validation images choose; every arm has the same number of optimiser steps. Intervals
 cover other donors or subsets and other test patients; where an arm decides, they are at the level that Holm's
-correction over all deciding arms gives it. Every target was written down before the first run.
+correction over all deciding arms gives it; from the first arm on that fails there, every later one is *no
+evidence*, also where its interval lies above 0. Every target was written down before the first run.
+
+Changed after test scores had been seen: fine-tuning of the donor's classifier takes a tenth of the step size now,
+in the competitor's favour (with the full one its best checkpoint was always the one before the first step).
 """
 HEAD = (
     "| | labels | reference, AUROC | best synthetic arm | ratio chosen on validation | best alternative | "
