@@ -22,8 +22,8 @@ cover other donors or subsets and other test patients; where an arm decides, the
 correction over all deciding arms gives it; from the first arm on that fails there, every later one is *no
 evidence*, also where its interval lies above 0. Every target was written down before the first run.
 
-Changed after test scores had been seen: fine-tuning of the donor's classifier takes a tenth of the step size now,
-in the competitor's favour (with the full one its best checkpoint was always the one before the first step).
+Changed after test scores had been seen: fine-tuning of the donor's classifier takes a tenth of the step size
+now, in the competitor's favour (with the full one its best checkpoint was always that before the first step).
 """
 HEAD = (
     "| | labels | reference, AUROC | best synthetic arm | ratio chosen on validation | best alternative | "
