@@ -43,7 +43,8 @@ take the place of real ones in a training of fixed length, and do harm."""
 
 SHARPER = """\
 A sharper test is an arm that changes nothing, neither way. Where the mean change is within {near:g} of
-zero, the arm's own 95 % interval, before Holm, lies above 0 (2.5 % are expected) in {arms}."""
+zero, the arm's own 95 % interval, before Holm, lies above 0 (2.5 % are expected) in {arms}. Experiments in
+which the chosen ratio was none for every subset are left out: there is no difference to test."""
 
 TRUE = """\
 Synthetic images are new patients of the same disease. On data apart ({n} experiments of {subsets} subsets)
@@ -125,9 +126,9 @@ def sharper(found: Record, kinds: Sequence[Kind]) -> list[str]:
     for kind in kinds:
         ours = found[kind.name]
         for arm, change in ours["changes"].items():
-            if abs(change["mean"]) < NEAR_ZERO:
-                above = words(ours["plain intervals above 0"][arm])
-                arms.append(f"{LABELS[kind.name]}, ratio {arm}: {above}")
+            above = ours["plain intervals above 0"].get(arm)
+            if abs(change["mean"]) < NEAR_ZERO and above is not None:
+                arms.append(f"{LABELS[kind.name]}, ratio {arm}: {words(above)}")
     return [filled(SHARPER, near=NEAR_ZERO, arms="; ".join(arms))] if arms else []
 
 
