@@ -1,6 +1,7 @@
 """How many labelled subsets an experiment needs, and how small an effect it can find."""
 
 from bisect import bisect_left
+from typing import TypedDict, Unpack
 
 import numpy as np
 from scipy import optimize, stats
@@ -8,8 +9,18 @@ from scipy import optimize, stats
 from synthaug.augment.errors import UsageError
 from synthaug.evaluation.hierarchy import Difference
 
+ALPHA = 0.05
 MOST_SUBSETS = 10_000
 QUANTILES = (np.arange(2000) + 0.5) / 2000  # of the standard deviation that an experiment happens to find
+
+
+class Terms(TypedDict, total=False):
+    """What `power` depends on besides effect, subsets and their spread."""
+
+    over_patients: float
+    patient_freedom: float
+    comparisons: int
+    alpha: float
 
 
 def power(
@@ -20,7 +31,7 @@ def power(
     over_patients: float = 0.0,
     patient_freedom: float = np.inf,
     comparisons: int = 1,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
 ) -> float:
     """The probability that `hierarchy.Difference` of so many subsets leaves zero out at Holm's first step.
 
@@ -55,70 +66,32 @@ def power(
     return float(outside.mean())
 
 
-def subsets_needed(
-    effect: float,
-    sd: float,
-    *,
-    target: float = 0.8,
-    over_patients: float = 0.0,
-    patient_freedom: float = np.inf,
-    comparisons: int = 1,
-    alpha: float = 0.05,
-) -> int:
+def subsets_needed(effect: float, sd: float, *, target: float = 0.8, **terms: Unpack[Terms]) -> int:
     """The fewest subsets (2 or more) that find this effect with the target power; arguments as of `power`.
 
     Raises:
         UsageError: as of `power`; a target outside (alpha, 1); an effect that 10,000 subsets miss.
     """
-    _check_target(target, alpha)
-
-    def power_of(subsets: int) -> float:
-        return power(
-            effect,
-            subsets,
-            sd,
-            over_patients=over_patients,
-            patient_freedom=patient_freedom,
-            comparisons=comparisons,
-            alpha=alpha,
-        )
-
+    _check_target(target, terms.get("alpha", ALPHA))
     candidates = range(2, MOST_SUBSETS + 1)
-    if power_of(MOST_SUBSETS) < target:
-        why = "the test patients alone blur it: add test images" if over_patients else "it is too small"
+    if (most := power(effect, MOST_SUBSETS, sd, **terms)) < target:
+        blurred = terms.get("over_patients", 0.0) > 0
+        why = "the test patients alone blur it: add test images" if blurred else "it is too small"
         raise UsageError(
-            f"effect {effect:g}: {MOST_SUBSETS} subsets find it with power {power_of(MOST_SUBSETS):.4f}, "
-            f"expected {target:g}; {why}, or ask for a larger effect"
+            f"effect {effect:g}: {MOST_SUBSETS} subsets find it with power {most:.4f}, expected {target:g}; "
+            f"{why}, or ask for a larger effect"
         )
-    return candidates[bisect_left(candidates, target, key=power_of)]
+    return candidates[bisect_left(candidates, target, key=lambda n: power(effect, n, sd, **terms))]
 
 
-def smallest_effect(
-    subsets: int,
-    sd: float,
-    *,
-    target: float = 0.8,
-    over_patients: float = 0.0,
-    patient_freedom: float = np.inf,
-    comparisons: int = 1,
-    alpha: float = 0.05,
-) -> float:
+def smallest_effect(subsets: int, sd: float, *, target: float = 0.8, **terms: Unpack[Terms]) -> float:
     """The smallest effect that so many subsets find with the target power; arguments as of `power`."""
-    _check_target(target, alpha)
-    _check(sd, comparisons, alpha, over_patients)
-    unit = float(np.hypot(sd, over_patients))
+    _check_target(target, terms.get("alpha", ALPHA))
+    unit = float(np.hypot(sd, terms.get("over_patients", 0.0)))
+    _check(sd, terms.get("comparisons", 1), terms.get("alpha", ALPHA), terms.get("over_patients", 0.0))
 
     def lacking(effect: float) -> float:
-        found = power(
-            effect,
-            subsets,
-            sd,
-            over_patients=over_patients,
-            patient_freedom=patient_freedom,
-            comparisons=comparisons,
-            alpha=alpha,
-        )
-        return found - target
+        return power(effect, subsets, sd, **terms) - target
 
     largest = unit
     while lacking(largest) < 0:
