@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import synthaug
-from made_up_report import report
+from made_up_report import AMOUNTS, report
 from matplotlib import image
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gain"))
@@ -16,10 +16,19 @@ from page import anchor, write_page
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    work, out = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("docs")
-    report(classes=5, test=60, rare=2, donors=3).write(work / "ham10000-donor")
-    report(choice="core").write(work / "chest-cross")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    lesions = report(classes=5, test=40, rare=2, amounts=AMOUNTS[:1], choice="core").facts
+    chest = report(amounts=AMOUNTS[:1], choice="core").facts
+    for name, facts in (("ham10000-donor", lesions), ("chest-cross", chest)):
+        (folder / name).mkdir()
+        (folder / name / "report.json").write_text(json.dumps(facts, default=str))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rendered(work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("docs")
     assert len(write_page(work, out)) == 4
     return out
 
@@ -49,19 +58,22 @@ def test_links_of_the_summary_lead_to_headings(rendered: Path) -> None:
     assert all(f"](#{anchor(heading)})" in page for heading in headings)
 
 
-def test_a_target_counts_as_met_only_with_the_interval_above_half_of_it(tmp_path: Path) -> None:
+def test_a_target_counts_as_met_only_with_helps_and_the_interval_above_half_of_it(
+    work: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "work" / "ham10000-donor"
-    report(classes=5, test=60, rare=2, donors=3).write(folder)
-    facts = json.loads((folder / "report.json").read_text())
+    folder.mkdir(parents=True)
+    facts = json.loads((work / "ham10000-donor" / "report.json").read_text())
     words = []
-    for low in (0.009, 0.011):
+    for low, verdict in ((0.009, "helps"), (0.011, "no evidence"), (0.011, "helps")):
         for gain in facts["gains"]:
             gain["auroc"] |= {"value": 0.03, "low": low, "high": 0.05}
+            gain["verdict"] = verdict
         (folder / "report.json").write_text(json.dumps(facts))
         write_page(tmp_path / "work", tmp_path)
         page = (tmp_path / "results" / "gain.md").read_text()
         words.append(("**met**" in page, "**not met**" in page))
-    assert words == [(False, True), (True, False)]
+    assert words == [(False, True), (False, True), (True, False)]
 
 
 def test_the_picture_is_one(rendered: Path) -> None:

@@ -44,6 +44,7 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
         "discriminator",
         "penalty",
         "r1",
+        "augmented",
         "generator",
         "real logit",
         "fake logit",

@@ -159,6 +159,7 @@ class TestAnExperiment:
         conduct(other, Design((HALF,), subsets=1), **FULL)
         assert cell_bytes(tmp_path) == cell_bytes(lab.folder)
 
+    @pytest.mark.slow
     def test_is_the_same_side_by_side(self, cells, lab, tmp_path):
         conduct(with_rest(tmp_path, tiny_splits()), Design((HALF,), subsets=1), jobs=2, **FULL)
         assert cell_bytes(tmp_path) == cell_bytes(lab.folder)
