@@ -109,8 +109,7 @@ class Laboratory:
 
     def pool(self, unit: Unit) -> LabeledImages:
         """A unit's synthetic images, with the recipient's class names, size, channels and bit depth."""
-        found = match_classes(read_hdf5(self.pool_path(unit)), self.splits.class_names)
-        return matching(found, self.splits.train)
+        return match_classes(read_hdf5(self.pool_path(unit)), self.splits.class_names)
 
     def pool_counts(self, unit: Unit) -> dict[str, int]:
         """A unit's synthetic images per class of the recipient, without reading a pixel of them."""
@@ -123,6 +122,7 @@ class Laboratory:
         """Make and keep synthetic images: at least wanted[label] of every class that there are any of."""
         real = self.donor_images(source) if self.has_donor else self.labelled(source)
         made = self.synthesize(real, wanted, source.subset_seed, self.lent(source))
+        made = matching(made, self.splits.train)  # once: every training reads them
         with replacing(self.pool_path(source)) as fresh:
             write_hdf5(ImageStream.of(made), fresh)
 
