@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.folder import is_image_folder, load_folder, summarise_folder
-from synthaug.augment.formats import format_of, read_images
-from synthaug.augment.images import LabeledImages, Splits, concatenate
+from synthaug.augment.folder import is_image_folder, summarise_folder
+from synthaug.augment.formats import read_images
+from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.medmnist import find_medmnist, load_medmnist, medmnist_names
 from synthaug.augment.mednist import find_mednist, load_mednist
-from synthaug.augment.npz import load_npz
 from synthaug.augment.phantom import phantom
-from synthaug.augment.splits import draw_splits
-from synthaug.augment.transforms import resize, with_channels
+from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
+from synthaug.augment.splits import draw_splits, recorded_splits
+from synthaug.augment.transforms import as_asked
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,7 @@ class Request:
     """What is asked of a data set: `load_dataset`'s arguments, and the options within its spec."""
 
     root: Path
-    size: int | None
-    channels: int | None
+    reading: Reading
     split_seed: int
     options: dict[str, float]
 
@@ -54,6 +55,7 @@ def load_dataset(
     size: int | None = None,
     channels: int | None = None,
     split_seed: int = 0,
+    reading: Reading = AS_STORED,
 ) -> Splits:
     """Training, validation and test images of a data set.
 
@@ -64,27 +66,25 @@ def load_dataset(
         size: side in pixels; None keeps the data set's own.
         channels: 1 or 3; None keeps the data set's own.
         split_seed: of splits drawn here; official splits do not depend on it.
+        reading: what else is asked of files at a path.
 
     Raises:
         DataError: unknown, missing, truncated or empty, in one line that says what to do.
+        UsageError: something is asked of it that its format does not have.
     """
-    if channels not in (None, 1, 3):
-        raise UsageError(f"{channels} channels: expected 1 (grey) or 3 (RGB)")
     name, options = _parse(spec)
-    request = Request(root, size, channels, split_seed, options)
+    reading = replace(reading, size=size, channels=channels)
+    request = Request(root, reading, split_seed, options)
     entries = named_datasets()
     if name in entries:
+        refuse_unheeded(reading, EVERYWHERE, f"{name}, a data set with a form of its own,")
         splits = entries[name].load(request)
     elif (path := next((p for p in (Path(spec), root / spec) if p.exists()), None)) is not None:
         splits = _load_path(path, request)
     else:
         known = ", ".join([*entries, *local_folders(root)])
         raise DataError(f"no data set {spec!r}: expected a path or one of {known}")
-    if size is not None:
-        splits = splits.map(lambda part: resize(part, size))
-    if channels is not None:
-        splits = splits.map(lambda part: with_channels(part, channels))
-    return splits
+    return splits.map(lambda part: as_asked(part, reading))
 
 
 def named_datasets() -> dict[str, DatasetEntry]:
@@ -113,7 +113,7 @@ def local_folders(root: Path) -> list[str]:
 def _medmnist_entry(name: str, facts: dict[str, Any]) -> DatasetEntry:
     multi_label = facts["task"].startswith("multi-label")
     return DatasetEntry(
-        load=lambda r: load_medmnist(name, r.root, r.size),
+        load=lambda r: load_medmnist(name, r.root, r.reading.size),
         find=lambda root: find_medmnist(name, root) or find_medmnist(name, root, 64),
         images=sum(facts["n_samples"].values()),
         classes=("normal", "abnormal") if multi_label else tuple(facts["label"].values()),
@@ -128,17 +128,15 @@ def _phantom(request: Request) -> Splits:
         raise DataError(f"phantom options {request.options}: expected n, abnormal (between 0 and 1) and seed")
     n = round(options["n"])
     abnormal = round(n * options["abnormal"])
-    images = phantom([n - abnormal, abnormal], request.size or 64, round(options["seed"]))
+    images = phantom([n - abnormal, abnormal], request.reading.size or 64, round(options["seed"]))
     return draw_splits(images, "phantom", val=0.15, test=0.35, seed=request.split_seed)
 
 
 def _load_path(path: Path, request: Request) -> Splits:
-    kind = format_of(path)
-    if kind == "npz":
-        return load_npz(path, path.stem)
-    if kind == "folder":
-        return load_folder(path, request.size, request.channels, request.split_seed)
-    return draw_splits(read_images(path, request.size), path.stem, seed=request.split_seed)
+    images = read_images(path, request.reading)
+    if images.split is None:
+        return draw_splits(images, path.stem, seed=request.split_seed)
+    return recorded_splits(images, path.stem, seed=request.split_seed)
 
 
 def _parse(spec: str) -> tuple[str, dict[str, float]]:
@@ -175,9 +173,15 @@ def licence_of(spec: str) -> str:
 
 
 def read_part(
-    spec: str, root: Path, part: str = "all", *, size: int | None = None, split_seed: int = 0
+    spec: str,
+    root: Path,
+    part: str = "all",
+    *,
+    size: int | None = None,
+    split_seed: int = 0,
+    reading: Reading = AS_STORED,
 ) -> LabeledImages:
-    """Images of a file as they stand in it, or of a named data set's train, val, test or all.
+    """Images of a file as they stand in it, or of a data set's train, val, test or all.
 
     Raises:
         DataError: as `load_dataset`.
@@ -185,11 +189,11 @@ def read_part(
     """
     path = Path(spec)
     if part == "all" and path.exists() and spec not in named_datasets():
-        return read_images(path, size)
-    splits = load_dataset(spec, root, size=size, split_seed=split_seed)
-    parts = {"train": splits.train, "val": splits.val, "test": splits.test}
+        return read_images(path, replace(reading, size=size))
+    splits = load_dataset(spec, root, size=size, split_seed=split_seed, reading=reading)
     if part == "all":
-        return concatenate(list(parts.values()))
-    if part not in parts:
+        return splits.joined()
+    if part not in PARTS:
         raise UsageError(f"part {part!r}: expected train, val, test or all")
-    return parts[part]
+    images: LabeledImages = getattr(splits, part)
+    return replace(images, split=np.full(len(images), part))

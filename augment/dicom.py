@@ -19,11 +19,12 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.labels import class_order
 from synthaug.augment.pseudonym import pseudonym
+from synthaug.augment.reading import AS_STORED, Reading
 
 __all__ = ["holds_dicom", "read_dicom", "write_dicom"]
 
 
-def read_dicom(folder: Path, size: int | None = None) -> LabeledImages:
+def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
     """Read every DICOM file under `folder`.
 
     Files from `write_dicom` give back their pixels, labels, class names, order, synthetic flags and
@@ -33,8 +34,8 @@ def read_dicom(folder: Path, size: int | None = None) -> LabeledImages:
 
     Args:
         folder: searched with its sub-folders; files that are not DICOM are passed over.
-        size: pixels along each side of the result, by cropping the centre square and resizing with
-            anti-aliasing. None keeps images that share one shape; others get the shortest side found.
+        reading: `size` crops the centre square and resizes with anti-aliasing; without it images that share
+            one shape keep it, others get the shortest side found.
 
     Returns:
         Images whose groups are pseudonyms of Patient ID (or, in foreign files without one, of Study
@@ -49,6 +50,7 @@ def read_dicom(folder: Path, size: int | None = None) -> LabeledImages:
         raise DataError(
             f"{folder}: no DICOM file found, expected <class>/<name>.dcm, check the folder's name"
         )
+    size = reading.size
     files = [_read_file(path, folder, size) for path in paths]
     files.sort(
         key=lambda file: file.position

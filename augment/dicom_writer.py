@@ -35,6 +35,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import pseudonym
 from synthaug.augment.stream import ImageStream, write_facts
+from synthaug.augment.writing import PLAINLY, Writing
 
 # The same image gets the same UID on every machine: a name-based UUID under the root 2.25 (PS3.5 B.2).
 UID_NAMESPACE = uuid.UUID("9a4bd3bb-6d6f-5b8e-9f0e-3d0f3a2c7a51")
@@ -42,7 +43,7 @@ VERSION = version("synthaug")
 COMMENT_LIMIT = 10_240  # characters in Image Comments (VR LT)
 
 
-def write_dicom(stream: ImageStream, folder: Path) -> None:
+def write_dicom(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -> None:
     """Write each image as `<class>/<position>.dcm`, a Secondary Capture of grey 8 or 16 bits or RGB 8 bits.
 
     UIDs are derived, not drawn: from generator, class, seed and index, or for an image without a generator

@@ -4,7 +4,9 @@ Its columns are file, label and patient_id; `write_folder` adds synthetic, gener
 """
 
 import csv
+import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -15,21 +17,23 @@ from PIL import Image
 from synthaug.augment.cache import cached_arrays
 from synthaug.augment.decode import IMAGE_SUFFIXES, decode_images
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.images import PROVENANCE, LabeledImages, Splits
+from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.labels import class_order
-from synthaug.augment.splits import carve_validation, draw_splits, official_splits
+from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.stream import ImageStream, write_facts
+from synthaug.augment.writing import PLAINLY, Writing
 
+log = logging.getLogger("synthaug")
 Table = Mapping[str, Mapping[str, str]]  # what labels.csv says of each file
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-def read_folder(folder: Path, size: int | None = None, channels: int | None = None) -> LabeledImages:
+def read_folder(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
     """All images below `folder`, labelled by the class folder they stand in, or by labels.csv.
 
-    A train/, val/ or test/ level above the class folders is passed over; `load_folder` respects it. Classes
-    are in alphabetical order, of two the normal one first. Where some images have a patient, each other real
-    one counts as a patient of its own.
+    A train/, val/ or test/ level above the class folders is the images' split. Classes are in alphabetical
+    order, of two the normal one first. Where some images have a patient, each other real one counts as a
+    patient of its own.
 
     Raises:
         DataError: no images, a broken file, or a labels.csv that does not fit.
@@ -37,6 +41,7 @@ def read_folder(folder: Path, size: int | None = None, channels: int | None = No
     files = _image_files(folder)
     table = _labels_csv(folder, files)
     names = _labels(folder, table)
+    size, channels = reading.size, reading.channels
     class_names = class_order(names)
     paths = {str(folder / file): folder / file for file in files}
     pixels = cached_arrays(
@@ -45,7 +50,7 @@ def read_folder(folder: Path, size: int | None = None, channels: int | None = No
         lambda: {"pixels": decode_images(list(paths), lambda name: paths[name].open("rb"), size, channels)},
     )["pixels"]
     synthetic = np.array([row.get("synthetic") == "1" for row in table.values()])
-    return LabeledImages(
+    images = LabeledImages(
         pixels=pixels,
         labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
         class_names=class_names,
@@ -53,18 +58,7 @@ def read_folder(folder: Path, size: int | None = None, channels: int | None = No
         groups=_groups(table, synthetic),
         provenance=_provenance(folder, table) if synthetic.any() else None,
     )
-
-
-def load_folder(folder: Path, size: int | None, channels: int | None, seed: int) -> Splits:
-    """`read_folder`, split by its own train/val/test level where there is one, else drawn from `seed`."""
-    images = read_folder(folder, size, channels)
-    tops = np.array([_split_of(file) for file in _image_files(folder)])
-    if not {"train", "test"} <= set(tops.tolist()):
-        return draw_splits(images, folder.name, seed=seed)
-    train, val, test = (images.take(tops == part) for part in ("train", "val", "test"))
-    if not len(val):
-        train, val = carve_validation(train, 0.1, seed)
-    return official_splits(train, val, test, folder.name)
+    return _divided(images, files, folder)
 
 
 def is_image_folder(folder: Path) -> bool:
@@ -83,7 +77,7 @@ def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
     return class_order(_labels(folder, _labels_csv(folder, files))), len(files)
 
 
-def write_folder(stream: ImageStream, folder: Path) -> None:
+def write_folder(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -> None:
     """Write PNGs as <class>/<index>.png with a labels.csv that says which are synthetic and from where.
 
     A class without images gets no folder, as torchvision's ImageFolder wants it. Grey of 16 bits is written
@@ -126,6 +120,17 @@ def _image_files(folder: Path) -> list[str]:
     if not files:
         raise DataError(f"{folder}: found no image, expected class folders of PNG, JPEG, TIFF or DICOM files")
     return files
+
+
+def _divided(images: LabeledImages, files: Sequence[str], folder: Path) -> LabeledImages:
+    """With the split of the top folders, where there are train and test; what stands beside is no part."""
+    named = np.array([_split_of(file) for file in files])
+    if not {"train", "test"} <= set(named.tolist()):
+        return images
+    beside = named == ""
+    if beside.any():
+        log.warning("%s: left %d images out that stand beside train and test", folder, beside.sum())
+    return replace(images.take(~beside), split=named[~beside])
 
 
 def _split_of(file: str) -> str:

@@ -12,8 +12,10 @@ from synthaug.augment.hdf5 import read_hdf5, read_hdf5_attributes, write_hdf5
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.npz import read_npz, read_npz_attributes, write_npz
 from synthaug.augment.pseudonym import without_names
+from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
-from synthaug.augment.transforms import resize
+from synthaug.augment.transforms import as_asked
+from synthaug.augment.writing import PLAINLY, Writing
 
 
 @dataclass(frozen=True)
@@ -21,22 +23,25 @@ class Format:
     """Both directions of one format.
 
     Attributes:
-        read: gives the images at a path; a format that keeps images of mixed sizes brings them to the side it
-            is passed (None: its own choice), others may leave that to the caller.
+        read: gives the images at a path; a format that keeps images of mixed sizes and depths brings them to
+            those asked for, others may leave that to the caller.
         write: puts a stream at a path that does not exist yet.
         suffix: of its files; empty for folders.
         attributes: gives the facts about the whole set that `write` put there.
+        reading, writing: the fields of `Reading` (beyond those for every format) and of `Writing` it heeds.
     """
 
-    read: Callable[[Path, int | None], LabeledImages]
-    write: Callable[[ImageStream, Path], None]
+    read: Callable[[Path, Reading], LabeledImages]
+    write: Callable[[ImageStream, Path, Writing], None]
     suffix: str
     attributes: Callable[[Path], Attributes]
+    reading: tuple[str, ...] = ()
+    writing: tuple[str, ...] = ()
 
 
 FORMATS = {
-    "hdf5": Format(lambda path, size: read_hdf5(path), write_hdf5, ".h5", read_hdf5_attributes),
-    "npz": Format(lambda path, size: read_npz(path), write_npz, ".npz", read_npz_attributes),
+    "hdf5": Format(read_hdf5, write_hdf5, ".h5", read_hdf5_attributes),
+    "npz": Format(read_npz, write_npz, ".npz", read_npz_attributes),
     "folder": Format(read_folder, write_folder, "", read_facts),
     "dicom": Format(read_dicom, write_dicom, "", read_facts),
 }
@@ -65,16 +70,18 @@ def format_of(path: Path, name: str | None = None) -> str:
     return "dicom" if "dicom" in path.name.lower() or suffix == ".dcm" else "folder"
 
 
-def read_images(path: Path, size: int | None = None) -> LabeledImages:
-    """Read a file or folder of any format, at its own size or with sides of `size` pixels.
+def read_images(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
+    """Read a file or folder of any format, as it is stored or as `reading` asks.
 
     Raises:
         DataError: it is missing, or not what its name claims.
+        UsageError: something is asked of it that its format does not have.
     """
     if not path.exists():
         raise DataError(f"{path}: not found, expected a .h5 or .npz file or a folder of classes or DICOM")
-    images = FORMATS[format_of(path)].read(path, size)
-    return images if size is None else resize(images, size)
+    name = format_of(path)
+    refuse_unheeded(reading, (*EVERYWHERE, *FORMATS[name].reading), f"{path} ({name})")
+    return as_asked(FORMATS[name].read(path, reading), reading)
 
 
 def read_attributes(path: Path) -> dict[str, str | int | float]:
@@ -83,19 +90,26 @@ def read_attributes(path: Path) -> dict[str, str | int | float]:
 
 
 def write_images(
-    stream: ImageStream, path: Path, *, format: str | None = None, overwrite: bool = False
+    stream: ImageStream,
+    path: Path,
+    *,
+    format: str | None = None,
+    writing: Writing = PLAINLY,
+    overwrite: bool = False,
 ) -> None:
     """Write a stream in the format of `path`; a killed process leaves the old file or the new one, whole.
 
     Patients appear as pseudonyms in every format.
 
     Raises:
-        UsageError: `path` exists and `overwrite` is not set, or its format is unknown.
+        UsageError: `path` exists and `overwrite` is not set, its format is unknown, or something is asked of
+            it that its format does not have.
         DataError: the stream holds no image.
     """
+    name = format_of(path, format)
+    refuse_unheeded(writing, FORMATS[name].writing, f"{path} ({name})")
     if not stream.total:
         raise DataError(f"{path}: no image to write, expected at least one: check the class and the number")
-    writer = FORMATS[format_of(path, format)].write
     nameless = replace(stream, batches=map(without_names, stream.batches))
     with replacing(path, overwrite) as fresh:
-        writer(nameless, fresh)
+        FORMATS[name].write(nameless, fresh, writing)

@@ -17,13 +17,15 @@ import numpy as np
 from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels, concatenate
+from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.stream import Attributes, ImageStream, plain_facts
+from synthaug.augment.writing import PLAINLY, Writing
 
 SCHEMA = "synthaug/1"
 CHUNK_BYTES = 1 << 20
 
 
-def write_hdf5(stream: ImageStream, path: Path) -> None:
+def write_hdf5(stream: ImageStream, path: Path, writing: Writing = PLAINLY) -> None:
     """Write a stream of images; `path` is new."""
     channels, height, width = stream.image_shape
     image_bytes = channels * height * width * stream.dtype.itemsize
@@ -64,7 +66,7 @@ def write_hdf5(stream: ImageStream, path: Path) -> None:
             at += len(batch)
 
 
-def read_hdf5(path: Path) -> LabeledImages:
+def read_hdf5(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
     """All images of a file that `write_hdf5` wrote; the pixels memory-mapped from the cache.
 
     Raises:

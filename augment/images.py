@@ -13,6 +13,8 @@ from synthaug.augment.errors import DataError
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Indices = npt.NDArray[np.int64]
 
+PARTS = ("train", "val", "test")
+
 # Where a synthetic image came from: enough to make it again. A real image has an empty generator.
 PROVENANCE = np.dtype([("generator", "S64"), ("seed", "<i8"), ("index", "<i8")])
 
@@ -28,6 +30,7 @@ class LabeledImages:
         synthetic: (N,) bool, True where the image was made by a generator.
         groups: (N,) patient or source identifier as text, or None where unknown. Never split across sets.
         provenance: (N,) of dtype `PROVENANCE`, or None where every image is real.
+        split: (N,) text, each of `PARTS`, or None where the set is not divided.
 
     Raises:
         DataError: the arrays disagree with each other or with these shapes.
@@ -39,6 +42,7 @@ class LabeledImages:
     synthetic: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     groups: npt.NDArray[np.str_] | None = None
     provenance: npt.NDArray[np.void] | None = None
+    split: npt.NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.synthetic):  # not said: real
@@ -47,13 +51,15 @@ class LabeledImages:
             raise DataError(f"images of shape {self.pixels.shape}: expected (N, 1 or 3, H, W)")
         if self.pixels.dtype not in (np.uint8, np.uint16):
             raise DataError(f"images of type {self.pixels.dtype}: expected uint8 or uint16")
-        for name in ("labels", "synthetic", "groups", "provenance"):
+        for name in ("labels", "synthetic", "groups", "provenance", "split"):
             column = getattr(self, name)
             if column is not None and column.shape != (len(self.pixels),):
                 raise DataError(f"{len(self.pixels)} images, {name} {column.shape}: expected one per image")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
             found = f"{self.labels.min()}..{self.labels.max()}"
             raise DataError(f"labels {found}: expected 0..{len(self.class_names) - 1}, one per class name")
+        if self.split is not None and (unknown := set(np.unique(self.split).tolist()) - set(PARTS)):
+            raise DataError(f"split {', '.join(sorted(unknown))!r}: expected {', '.join(PARTS)}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,6 +81,7 @@ class LabeledImages:
             synthetic=self.synthetic[rows],
             groups=None if self.groups is None else self.groups[rows],
             provenance=None if self.provenance is None else self.provenance[rows],
+            split=None if self.split is None else self.split[rows],
         )
 
     def of_class(self, label: int) -> "LabeledImages":
@@ -110,7 +117,8 @@ class LabeledImages:
 def concatenate(parts: Sequence[LabeledImages]) -> LabeledImages:
     """All images of `parts` in order.
 
-    Groups survive when every part with a real image has them; other synthetic images get "synthetic".
+    Groups and splits survive when every part with a real image has them; other synthetic images get the group
+    "synthetic" and the split "train".
 
     Raises:
         DataError: the parts differ in class names, image shape or bit depth.
@@ -122,24 +130,33 @@ def concatenate(parts: Sequence[LabeledImages]) -> LabeledImages:
         if part.image_shape != first.image_shape or part.pixels.dtype != first.pixels.dtype:
             found = f"{part.image_shape} {part.pixels.dtype} beside {first.image_shape} {first.pixels.dtype}"
             raise DataError(f"images of {found}: expected one shape and depth, resize one of them")
-    grouped = all(part.groups is not None or part.synthetic.all() for part in parts)
-    known = any(part.groups is not None for part in parts)
     return LabeledImages(
         pixels=np.concatenate([part.pixels for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
         class_names=first.class_names,
         synthetic=np.concatenate([part.synthetic for part in parts]),
-        groups=np.concatenate([_groups(part) for part in parts]) if grouped and known else None,
+        groups=_joined([part.groups for part in parts], parts, "synthetic"),
         provenance=(
             np.concatenate([_provenance(part) for part in parts])
             if any(part.provenance is not None for part in parts)
             else None
         ),
+        split=_joined([part.split for part in parts], parts, "train"),
     )
 
 
-def _groups(part: LabeledImages) -> npt.NDArray[np.str_]:
-    return np.full(len(part), "synthetic") if part.groups is None else part.groups
+def _joined(
+    columns: Sequence[npt.NDArray[np.str_] | None], parts: Sequence[LabeledImages], of_synthetic: str
+) -> npt.NDArray[np.str_] | None:
+    """One column of those of the parts; None where none, or not every part with a real image, has it."""
+    known = [column is not None for column in columns]
+    if not any(known) or not all(has or part.synthetic.all() for has, part in zip(known, parts, strict=True)):
+        return None
+    filled = [
+        np.full(len(part), of_synthetic) if column is None else column
+        for column, part in zip(columns, parts, strict=True)
+    ]
+    return np.concatenate(filled)
 
 
 def _provenance(part: LabeledImages) -> npt.NDArray[np.void]:
@@ -185,3 +202,8 @@ class Splits:
     def class_names(self) -> tuple[str, ...]:
         """One name per class, the same in every part."""
         return self.train.class_names
+
+    def joined(self) -> LabeledImages:
+        """All images, train first, then val and test, each with its split."""
+        parts = zip(PARTS, (self.train, self.val, self.test), strict=True)
+        return concatenate([replace(part, split=np.full(len(part), name)) for name, part in parts])

@@ -3,6 +3,7 @@
 import json
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.images import PROVENANCE, LabeledImages, Splits
+from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages, Splits, concatenate
 from synthaug.augment.labels import normal_first
+from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import Attributes, ImageStream, plain_facts
+from synthaug.augment.writing import PLAINLY, Writing
 
 Arrays = dict[str, npt.NDArray[Any]]
-PARTS = ("train", "val", "test")
 ORIGIN = ("synthetic", "generator", "seed", "index")  # of the train split, where `write_npz` made the file
 
 
@@ -39,16 +41,21 @@ def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) 
     return official_splits(train, val, test, name).map(normal_first)
 
 
-def read_npz(path: Path) -> LabeledImages:
-    """The training images of a MedMNIST file, all that a synthetic set has.
+def read_npz(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
+    """All images of a MedMNIST file: train, val and test, with their split where more than train is there.
 
     Raises:
-        DataError: the file is missing, truncated, of another layout, or has no training image.
+        DataError: the file is missing, truncated, of another layout, or has no image.
     """
     arrays = _read_arrays(path)
-    if not len(arrays["train_images"]):
-        raise DataError(f"{path}: train_images is empty, expected at least one image")
-    return _labelled(path, arrays, "train", None)
+    found = [part for part in PARTS if len(arrays[f"{part}_images"])]
+    if not found:
+        raise DataError(f"{path}: found no image in it, expected at least one")
+    images = concatenate([_labelled(path, arrays, part, None) for part in found])
+    if found == ["train"]:
+        return images
+    sizes = [len(arrays[f"{part}_images"]) for part in found]
+    return replace(images, split=np.repeat(found, sizes))
 
 
 def read_npz_attributes(path: Path) -> Attributes:
@@ -107,7 +114,7 @@ def _read_arrays(path: Path) -> Arrays:
     return arrays
 
 
-def write_npz(stream: ImageStream, path: Path) -> None:
+def write_npz(stream: ImageStream, path: Path, writing: Writing = PLAINLY) -> None:
     """Write a MedMNIST file: the images as its train split, val and test empty.
 
     Pixels go to the file batch by batch; labels and provenance (33 bytes an image) follow at the end.

@@ -9,7 +9,8 @@ from sklearn.model_selection import train_test_split
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.fingerprint import image_fingerprints
-from synthaug.augment.images import Indices, LabeledImages, Splits, concatenate
+from synthaug.augment.images import PARTS, Indices, LabeledImages, Splits, concatenate
+from synthaug.augment.labels import normal_first
 
 log = logging.getLogger("synthaug")
 
@@ -119,6 +120,29 @@ def official_splits(train: LabeledImages, val: LabeledImages, test: LabeledImage
     in_test, in_val = (np.unique(image_fingerprints(part)) for part in (test, val))
     val = _without(val, in_test, name, "val")
     return Splits(_without(train, np.union1d(in_test, in_val), name, "train"), val, test, name, official=True)
+
+
+def recorded_splits(images: LabeledImages, name: str, *, seed: int = 0) -> Splits:
+    """The splits that the images say they are in; drawn where these are not at least train and test.
+
+    Synthetic images all go to train. Where no image is in val, a tenth of train becomes it.
+
+    Args:
+        seed: of what is drawn.
+
+    Raises:
+        DataError: as `draw_splits`.
+    """
+    named = np.full(len(images), "train") if images.split is None else images.split
+    if not {"train", "test"} <= set(named[~images.synthetic].tolist()):
+        return draw_splits(images, name, seed=seed)
+    rows = {part: ~images.synthetic & (named == part) for part in PARTS}
+    train, val, test = (images.take(rows[part]) for part in PARTS)
+    if not len(val):
+        train, val = carve_validation(train, 0.1, seed)
+    if images.synthetic.any():
+        train = concatenate([train, images.take(images.synthetic)])
+    return official_splits(train, val, test, name).map(normal_first)
 
 
 def whole_groups(images: LabeledImages) -> npt.NDArray[np.int64]:

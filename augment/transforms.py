@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from synthaug.augment.images import LabeledImages, Pixels
+from synthaug.augment.reading import Reading
 
 
 def resize(images: LabeledImages, size: int) -> LabeledImages:
@@ -47,11 +48,25 @@ def matching(images: LabeledImages, other: LabeledImages) -> LabeledImages:
     """The images in the size, channels and bit depth of another, square, set."""
     channels, side, _ = other.image_shape
     images = with_channels(resize(images, side), channels)
-    if images.pixels.dtype == other.pixels.dtype:
+    return with_bits(images, 8 * other.pixels.dtype.itemsize)
+
+
+def with_bits(images: LabeledImages, bits: int) -> LabeledImages:
+    """8 bits per pixel stretched to 16, so that white stays white, or 16 cut to the upper 8."""
+    if 8 * images.pixels.dtype.itemsize == bits:
         return images
-    if other.pixels.dtype == np.uint8:
+    if bits == 8:
         return replace(images, pixels=(images.pixels >> 8).astype(np.uint8))
     return replace(images, pixels=images.pixels.astype(np.uint16) * np.uint16(257))
+
+
+def as_asked(images: LabeledImages, reading: Reading) -> LabeledImages:
+    """The images with the side, the channels and the bits that are asked for, where any are."""
+    if reading.size is not None:
+        images = resize(images, reading.size)
+    if reading.channels is not None:
+        images = with_channels(images, reading.channels)
+    return images if reading.bits is None else with_bits(images, reading.bits)
 
 
 def to_unit_range(pixels: Pixels) -> Tensor:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthaug.augment.errors import GateError
+from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Config,
     DataRoot,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("synthaug")
 
 
+@reads_files
 def evaluate(
     real: Annotated[str, typer.Option(help="Real images: a data set's name, or a path.")],
     synthetic: Annotated[Path, typer.Option(help="Synthetic images: .h5, .npz, class folders or DICOM.")],
@@ -57,6 +60,7 @@ def evaluate(
     root: DataRoot = None,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
+    reading: Reading = AS_STORED,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -79,7 +83,7 @@ def evaluate(
     out = Output(as_json)
     if target is not None:
         refuse_existing(target, overwrite)
-    splits = load_dataset(real, data_root(root), size=size, split_seed=split_seed)
+    splits = load_dataset(real, data_root(root), size=size, split_seed=split_seed, reading=reading)
     if any(part.synthetic.any() for part in (splits.train, splits.val, splits.test)):
         log.warning("%s: its images that are marked synthetic are left out of the real ones", real)
         splits = splits.map(lambda part: part.take(~part.synthetic))

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import GateError, UsageError
+from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.cli.experiment_options import ExperimentOptions
 from synthaug.cli.experiment_plan import plan
 from synthaug.cli.experiment_run import run_and_report
+from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -27,6 +29,7 @@ from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root
 
 
+@reads_files
 def experiment(
     dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")],
     scenario: Annotated[
@@ -92,6 +95,7 @@ def experiment(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out: finished trainings are not done again.")
     ] = False,
+    reading: Reading = AS_STORED,
     size: Size = None,
     channels: Channels = None,
     root: DataRoot = None,
@@ -137,12 +141,13 @@ def experiment(
         size=size,
         channels=channels,
         split_seed=split_seed,
+        reading=reading,
         device=device,
         precision=precision,
     )
     options.check()
     root = data_root(root)
-    splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed)
+    splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed, reading=reading)
     splits = options.with_rare_classes(splits)
     folder = run or Path("runs") / f"{splits.name}-experiment"
     out = Output(as_json)

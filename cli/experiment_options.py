@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaug.augment.errors import UsageError
+from synthaug.augment.reading import AS_STORED, Reading
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
@@ -43,6 +44,7 @@ class ExperimentOptions:
     size: int | None = None
     channels: int | None = None
     split_seed: int = 0
+    reading: Reading = AS_STORED
     device: str = "auto"
     precision: str = "auto"
 
@@ -118,6 +120,7 @@ class ExperimentOptions:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without what was not said: for config.toml and the report."""
         plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        plain["reading"] = self.reading.said() or None
         return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items() if v is not None}
 
     @property

@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
+from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.writing import PLAINLY, Writing
 from synthaug.cli.blending import blended_training_set
+from synthaug.cli.files import reads_files, writes_files
 from synthaug.cli.gate import gate_of_export
 from synthaug.cli.options import (
     AllowNearCopies,
@@ -26,6 +29,8 @@ from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
 
 
+@reads_files
+@writes_files
 def export(
     source: Annotated[str, typer.Argument(help="A data set's name, or a path (.h5, .npz, folder, DICOM).")],
     target: Annotated[Path, typer.Argument(help="Where to: .h5, .npz, a folder, or a folder named …dicom.")],
@@ -38,6 +43,8 @@ def export(
     synthetic: Annotated[Path | None, typer.Option(help="Synthetic images instead of --generator's.")] = None,
     training_images: TrainingImages = None,
     allow_near_copies: AllowNearCopies = False,
+    reading: Reading = AS_STORED,
+    writing: Writing = PLAINLY,
     size: Size = None,
     root: DataRoot = None,
     seed: Seed = 0,
@@ -71,7 +78,7 @@ def export(
     facts: dict[str, str | int | float] = {}
     made_by = None
     if synthetic_ratio:
-        splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed)
+        splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed, reading=reading)
         where = str(make_fabric(device, "32-true").device)
         images, _ = blended_training_set(
             splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
@@ -79,7 +86,7 @@ def export(
         made_by = Synthesizer(generator) if generator else None
         before = str(read_attributes(synthetic).get(ATTRIBUTE, "")) if synthetic else ""
     else:
-        images = read_part(source, data_root(root), part, size=size, split_seed=split_seed)
+        images = read_part(source, data_root(root), part, size=size, split_seed=split_seed, reading=reading)
         if source not in named_datasets() and Path(source).exists():
             facts = read_attributes(Path(source))
         before = str(facts.pop(ATTRIBUTE, ""))
@@ -91,7 +98,7 @@ def export(
     elif training_images is not None:
         raise UsageError(f"--training-images: no image of {source} is marked synthetic, nothing to compare")
     with progress_bar(f"export to {kind}", len(images)) as advance:
-        write_images(stream.watched(advance), target, format=kind, overwrite=overwrite)
+        write_images(stream.watched(advance), target, format=kind, writing=writing, overwrite=overwrite)
     made = int(images.synthetic.sum())
     gate_says = str(stream.attributes.get(ATTRIBUTE, ""))
     out.say(f"{len(images) - made:,} real and {made:,} synthetic images in {target} ({kind})")

@@ -3,9 +3,11 @@
 import logging
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from synthaug.augment.reading import AS_STORED, Reading
 
 if TYPE_CHECKING:
     from synthaug.augment.images import LabeledImages, Splits
@@ -13,6 +15,15 @@ if TYPE_CHECKING:
     from synthaug.generators.sampling import Synthesizer
 
 log = logging.getLogger("synthaug")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where training images were read from, and how."""
+
+    dataset: str
+    split_seed: int = 0
+    reading: Reading = AS_STORED
 
 
 def gate_of_generator(
@@ -121,35 +132,46 @@ def _remembered(synthesizer: "Synthesizer") -> "MemorizationGate":
     return MemorizationGate.of_fingerprints(seen, f"generator {synthesizer.name}")
 
 
-def _likely_sources(synthesizer: "Synthesizer", root: Path) -> list[tuple[str, int]]:
-    """(data set, split seed) that the run or the card speaks of, as far as they are on this machine."""
+def _likely_sources(synthesizer: "Synthesizer", root: Path) -> list[_Source]:
+    """What the run or the card speaks of, as far as it is on this machine."""
     from synthaug.augment.datasets import list_datasets
 
-    dataset, seed = _of_run(synthesizer.path.parent / "config.toml")
-    if dataset:
-        return [(dataset, seed)]
+    if of_run := _of_run(synthesizer.path.parent / "config.toml"):
+        return [of_run]
     words = synthesizer.card.data.lower().replace(",", " ").split()
-    return [(row["name"], 0) for row in list_datasets(root) if row["found"] and row["name"].lower() in words]
+    return [
+        _Source(row["name"]) for row in list_datasets(root) if row["found"] and row["name"].lower() in words
+    ]
 
 
-def _of_run(config: Path) -> tuple[str, int]:
-    """Data set and split seed of a run; an empty name where its file says nothing of the kind."""
+def _of_run(config: Path) -> _Source | None:
+    """What a run was trained on; None where its file says nothing of the kind."""
     try:
         facts: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
         source = facts["source"]
-        return str(source["dataset"]), int(source["split_seed"])
+        found = _Source(
+            str(source["dataset"]), int(source["split_seed"]), Reading.of(source.get("reading", {}))
+        )
     except (OSError, KeyError, TypeError, ValueError):
-        return "", 0
+        return None
+    return found if found.dataset else None
 
 
-def _found(source: tuple[str, int], root: Path, image_shape: tuple[int, int, int]) -> "Splits | None":
+def _found(source: _Source, root: Path, image_shape: tuple[int, int, int]) -> "Splits | None":
     """The data set as the generator was trained on it, if it is still there."""
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.errors import SynthaugError
 
     channels, side, _ = image_shape
     try:
-        return load_dataset(source[0], root, size=side, channels=channels, split_seed=source[1])
+        return load_dataset(
+            source.dataset,
+            root,
+            size=side,
+            channels=channels,
+            split_seed=source.split_seed,
+            reading=source.reading,
+        )
     except SynthaugError:  # the images have moved on since
         return None
 

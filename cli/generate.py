@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
+from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.cli.files import writes_files
 from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.options import (
     AllowNearCopies,
@@ -25,6 +27,7 @@ from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
 
 
+@writes_files
 def generate(
     classes: Annotated[
         list[str] | None, typer.Option("--class", help="Class by name; several times for several classes.")
@@ -47,6 +50,7 @@ def generate(
         bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
     ] = False,
     allow_near_copies: AllowNearCopies = False,
+    writing: Writing = PLAINLY,
     root: DataRoot = None,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
@@ -105,7 +109,7 @@ def generate(
         made = synthesizer.stream(plan, seed, reject)
         stream = gate.guard(made, allow=allow_near_copies, judged=reject is not None)
         with progress_bar("generate", stream.total) as advance:
-            write_images(stream.watched(advance), path, format=kind, overwrite=overwrite)
+            write_images(stream.watched(advance), path, format=kind, writing=writing, overwrite=overwrite)
         gate_says = str(stream.attributes[ATTRIBUTE])
         out.say(f"{stream.total:,} synthetic images in {path}; memorization gate: {gate_says}")
     out.result(

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.cli.blending import blended_training_set
+from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -27,6 +29,7 @@ from synthaug.cli.runtime import data_root, make_fabric
 AUTO = (0.0, 0.1, 0.25, 0.5, 0.75)  # tried by --synthetic-ratio auto
 
 
+@reads_files
 def train_classifier(
     dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")] = "chestmnist",
     synthetic_ratio: Annotated[
@@ -57,6 +60,7 @@ def train_classifier(
     mixup: Annotated[float, typer.Option(help="Alpha of mixup, such as 0.2; 0 is off.", min=0.0)] = 0.0,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-classifier.")] = None,
     size: Size = None,
+    reading: Reading = AS_STORED,
     channels: Channels = None,
     root: DataRoot = None,
     seed: Seed = 0,
@@ -84,7 +88,9 @@ def train_classifier(
     refuse_existing(folder, overwrite)
     fabric = make_fabric(device, precision)
     try:
-        splits = load_dataset(dataset, data_root(root), size=size, channels=channels, split_seed=split_seed)
+        splits = load_dataset(
+            dataset, data_root(root), size=size, channels=channels, split_seed=split_seed, reading=reading
+        )
     except DataError as error:
         hint = "" if "phantom" in str(error) else "; `--dataset phantom` needs no data"
         raise DataError(f"{error}{hint}") from None

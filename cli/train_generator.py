@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Channels,
     Config,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from synthaug.evaluation.vitals import Judge
 
 
+@reads_files
 def train_generator(
     dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")] = "chestmnist",
     preset: Annotated[str, typer.Option(help="A recipe of `synthaug models`.")] = "synthaug",
@@ -79,6 +82,7 @@ def train_generator(
     ] = None,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-<preset>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    reading: Reading = AS_STORED,
     size: Size = None,
     channels: Channels = None,
     root: DataRoot = None,
@@ -130,7 +134,9 @@ def train_generator(
         refuse_existing(folder, overwrite)
     elif not folder.exists():
         raise UsageError(f"--resume: no run at {folder}, leave --resume out to start one")
-    splits = load_dataset(dataset, data_root(root), size=size, channels=channels, split_seed=split_seed)
+    splits = load_dataset(
+        dataset, data_root(root), size=size, channels=channels, split_seed=split_seed, reading=reading
+    )
     shape = "×".join(str(n) for n in splits.train.image_shape)
     out.say(
         f"{splits.name}: training on {splits.train.counts()} ({shape}), {config.steps:,} steps into {folder}"
@@ -148,7 +154,7 @@ def train_generator(
         shutil.rmtree(folder)
     words = f"{splits.name} train split, {len(splits.train)} images {shape}"
     place = str(Path(dataset).absolute()) if Path(dataset).exists() else dataset
-    source = Source(words, licence_of(dataset), place, split_seed)
+    source = Source(words, licence_of(dataset), place, split_seed, reading.said())
     training = train_run(
         splits.train,
         source,

@@ -1,8 +1,8 @@
 """A run's folder from first byte to last: configuration, training, the finished generator."""
 
 import tomllib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,15 @@ class Source:
 
     Attributes:
         data, licence: in words, for its card.
-        dataset, split_seed: how to find the images again, for the run's own config.toml only: a path may name
-            its owner.
+        dataset, split_seed, reading: how to find the images again, for the run's own config.toml only: a path
+            may name its owner.
     """
 
     data: str
     licence: str
     dataset: str = ""
     split_seed: int = 0
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def after(self, card: GeneratorCard) -> "Source":
         """This source for a generator that went on from another one: its images and licence count too."""
@@ -160,10 +161,11 @@ class OwnGenerator:
 
 
 def _as_toml(config: GANConfig, source: Source, images: LabeledImages, fabric: Fabric) -> dict[str, Any]:
+    known = {name: value for name, value in asdict(source).items() if name != "reading" or value}
     generator = asdict(config) | {"diffaugment": list(config.diffaugment)}  # TOML has lists, no tuples
     return {
         "generator": generator,
-        "source": asdict(source) | {"images_sha256": images.digest()},
+        "source": known | {"images_sha256": images.digest()},
         "precision": str(fabric.strategy.precision.precision),
     }
 

@@ -8,6 +8,7 @@ import pytest
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.images import PARTS
 from synthaug.augment.stream import ImageStream
 
 TARGETS = {"hdf5": "out.h5", "npz": "out.npz", "folder": "out", "dicom": "out-dicom"}
@@ -97,7 +98,14 @@ def medmnist_file(tmp_path):
     ("changed", "says"),
     [
         ({"val_labels": None}, "expected also val_labels"),
-        ({"train_images": np.zeros((0, 8, 8), np.uint8)}, "train_images is empty"),
+        (
+            {
+                f"{part}_{kind}": np.zeros((0, *rest), np.uint8)
+                for part in PARTS
+                for kind, rest in (("images", (8, 8)), ("labels", (1,)))
+            },
+            "found no image",
+        ),
         (
             {"train_images": np.zeros((4, 8), np.uint8)},
             r"train_images of shape \(4, 8\), expected \(N, H, W\)",

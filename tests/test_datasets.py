@@ -167,7 +167,7 @@ class TestMedMNIST:
     def test_without_a_test_split_is_no_data_set(self, tmp_path, tiny):
         write_images(ImageStream.of(tiny((2, 2), synthetic=True)), tmp_path / "made.npz")
         with pytest.raises(
-            DataError, match=r"made\.npz: val, test empty, expected images in train, val and test"
+            DataError, match=r"made: found synthetic images only, expected real ones to validate and test on"
         ):
             load_dataset(str(tmp_path / "made.npz"), tmp_path)
 

@@ -14,6 +14,7 @@ from synthaug.augment.dicom import read_dicom, write_dicom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import pseudonym
+from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
 
 PACKAGED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -78,7 +79,7 @@ class TestForeignFiles:
     def test_are_resized_with_antialiasing(self, tmp_path):
         checkerboard = np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 255
         foreign(tmp_path / "c" / "a.dcm", checkerboard)
-        centre = read_dicom(tmp_path, size=8).pixels[0, 0, 2:-2, 2:-2]
+        centre = read_dicom(tmp_path, Reading(size=8)).pixels[0, 0, 2:-2, 2:-2]
         assert np.abs(centre.astype(int) - 127).max() <= 2
 
     def test_have_patients_that_are_hashed_with_a_salt(self, tmp_path, monkeypatch):
@@ -112,7 +113,7 @@ class TestForeignFiles:
             pytest.skip(f"pydicom comes without {name}")
         (tmp_path / "c").mkdir()
         shutil.copy(PACKAGED / name, tmp_path / "c")
-        back = read_dicom(tmp_path, size=32)
+        back = read_dicom(tmp_path, Reading(size=32))
         assert back.pixels.shape == (1, channels, 32, 32)
         assert back.pixels.dtype == np.uint8
         assert back.pixels.std() > 20
@@ -122,7 +123,7 @@ class TestForeignFiles:
         if not source.is_dir():
             pytest.skip("SYNTHAUG_DATA has no folder named dicom")
         shutil.copytree(source, tmp_path / "in" / "chest")
-        back = read_dicom(tmp_path / "in", size=64)
+        back = read_dicom(tmp_path / "in", Reading(size=64))
         assert back.pixels.shape == (2, 1, 64, 64)
         assert len(set(back.groups.tolist())) == 2
         for image in back.pixels[:, 0]:

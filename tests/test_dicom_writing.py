@@ -12,6 +12,7 @@ from synthaug.augment.dicom import read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
 from synthaug.augment.pseudonym import pseudonym
+from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
 
 CLASSES = ("normal", "a/b \\ Lungenentzündung")
@@ -82,9 +83,9 @@ class TestOurOwnFiles:
     def test_keep_their_depth_when_resized(self, tmp_path):
         sent = images(2, dtype=np.uint16)
         export(sent, tmp_path / "out")
-        back = read_dicom(tmp_path / "out", size=7)
+        back = read_dicom(tmp_path / "out", Reading(size=7))
         assert (back.pixels == sent.pixels[:, :, 1:8, :]).all()  # the centre square of 9 × 7
-        assert read_dicom(tmp_path / "out", size=4).pixels.dtype == np.uint16
+        assert read_dicom(tmp_path / "out", Reading(size=4)).pixels.dtype == np.uint16
 
     def test_remember_a_class_without_images(self, tmp_path):
         export(images(4).of_class(1), tmp_path / "out")

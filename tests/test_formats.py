@@ -17,6 +17,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats import format_of, read_images, write_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.pseudonym import pseudonym
+from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
 
 TARGETS = {"hdf5": "out.h5", "npz": "out.npz", "folder": "out", "dicom": "out-dicom"}
@@ -64,7 +65,7 @@ class TestEveryFormat:
 
     def test_reads_at_the_size_asked_for(self, tmp_path, blended, target, kind):
         write_images(ImageStream.of(blended(**kind)), tmp_path / target)
-        assert read_images(tmp_path / target, size=5).image_shape[1:] == (5, 5)
+        assert read_images(tmp_path / target, Reading(size=5)).image_shape[1:] == (5, 5)
 
 
 @formats
