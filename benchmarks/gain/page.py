@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from forest import draw_forest
 from measured import EXPERIMENTS, Measured
+from own import own_section
+from phrases import Facts, amounts, area_of, interval, said
 
 from synthaug.augment.atomic import replacing
 from synthaug.evaluation.arms import CEILING, CHOSEN, DONOR
 
-Facts = Mapping[str, Any]  # the content of a report.json
 KEPT = ("verdict", "sentence", "gains", "arms", "data", "cells", "config", "versions")
 INTRODUCTION = """# Results: do synthetic images help?
 
@@ -47,13 +47,19 @@ def write_page(work: Path, out: Path) -> list[Path]:
             fresh.write_text(json.dumps({key: facts[key] for key in KEPT}, indent=1))
         written.append(path)
     picture = out / "images" / "gain.png"
-    draw_forest({EXPERIMENTS[name].heading: facts for name, facts in found.items()}, picture)
+    apart = {name: facts for name, facts in found.items() if not EXPERIMENTS[name].own}
+    own = {EXPERIMENTS[name]: facts for name, facts in found.items() if EXPERIMENTS[name].own}
+    if apart:
+        draw_forest({EXPERIMENTS[name].heading: facts for name, facts in apart.items()}, picture)
+        written.append(picture)
     page = out / "results" / "gain.md"
-    sections = [INTRODUCTION.rstrip(), "\n".join(summary(found)), "![Gains](../images/gain.png)"]
-    sections += [part for name, facts in found.items() for part in section(name, EXPERIMENTS[name], facts)]
+    sections = [INTRODUCTION.rstrip()]
+    sections += ["\n".join(summary(apart)), "![Gains](../images/gain.png)"] if apart else []
+    sections += [part for name, facts in apart.items() for part in section(name, EXPERIMENTS[name], facts)]
+    sections += own_section(own)
     with replacing(page) as fresh:
         fresh.write_text("\n\n".join(sections) + "\n")
-    return [*written, picture, page]
+    return [*written, page]
 
 
 def summary(found: Mapping[str, Facts]) -> Iterator[str]:
@@ -140,31 +146,11 @@ def reached(measured: Measured, facts: Facts) -> str:
     return "; ".join(lines) + "."
 
 
-def amounts(facts: Facts) -> list[str]:
-    return list(dict.fromkeys(gain["amount"] for gain in facts["gains"]))
-
-
-def area_of(facts: Facts, arm: str, amount: str) -> float:
-    return next(row["AUROC"] for row in facts["arms"] if row["arm"] == arm and row["labels"] == amount)
-
-
 def best(gains: list[Facts]) -> str:
     if not gains:
         return "–"
     top = max(gains, key=lambda gain: gain["auroc"]["value"])
     return f"{top['arm'].removeprefix(top['reference'] + ' ')}: {said(top)}"
-
-
-def said(gain: Facts) -> str:
-    """The gain with its interval and, where it decides, the word on it."""
-    return interval(gain["auroc"]) + (f", {gain['verdict']}" if gain["verdict"] else "")
-
-
-def interval(found: Facts | None) -> str:
-    if found is None:
-        return "–"
-    value, low, high = (found[key] for key in ("value", "low", "high"))
-    return f"{value:+.4f}" if low is None else f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def closed(found: Facts | None) -> str:
