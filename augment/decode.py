@@ -1,86 +1,219 @@
-"""Image files into one array: mixed sizes and modes, in parallel, naming the file that is broken."""
+"""Image files into one array: mixed sizes, modes and depths, in parallel, naming what is broken."""
 
+import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import IO
+from dataclasses import dataclass
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.images import Pixels
 from synthaug.augment.progress import progress_bar
+from synthaug.augment.reading import AS_STORED, Reading
 
+log = logging.getLogger("synthaug")
+Opener = Callable[[str], IO[bytes]]
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 GREEN = slice(1, 2)  # equal to the other channels in a grey picture, the sharpest in a colour one
-COLOUR_TOLERANCE = 8  # grey levels; JPEG leaves a grey picture stored as RGB that close to grey
+COLOUR_TOLERANCE = 8  # grey levels of 255; JPEG leaves a grey picture stored as RGB that close to grey
+NAMED = 10  # bad files in a warning; the rest is counted
 
 
-def decode_images(
-    names: Sequence[str], open_file: Callable[[str], IO[bytes]], size: int | None, channels: int | None
-) -> npt.NDArray[np.uint8]:
-    """Decode files to (N, C, side, side) uint8.
+class Decoded(NamedTuple):
+    """What `decode_files` gives.
 
-    Each is cropped to its central square and resized with anti-aliasing where it is not of that side.
+    Attributes:
+        pixels: (N, C, H, W) of the files that could be read.
+        bad: why, by the name of each other file.
+    """
+
+    pixels: Pixels
+    bad: dict[str, str]
+
+
+def decode_images(names: Sequence[str], open_file: Opener, size: int | None, channels: int | None) -> Pixels:
+    """Decode files to (N, C, side, side) uint8; as `decode_files`, with 8 bits whatever the files have."""
+    return decode_files(names, open_file, Reading(size=size, channels=channels, bits=8)).pixels
+
+
+def decode_files(
+    names: Sequence[str],
+    open_file: Opener,
+    reading: Reading = AS_STORED,
+    stored: tuple[int, int, int] | None = None,
+) -> Decoded:
+    """Decode files to (N, C, H, W): 16 bits where all have that many or they are asked for, else 8.
+
+    Each is cropped to its central square, or padded with black, and resized with anti-aliasing where it is
+    not of the side asked for. Without one, images that are all the same square keep it, others get 64. Where
+    no channels are asked for, there are 3 if any picture is coloured (grey stored as RGB is grey).
 
     Args:
         names: what to decode; used in error messages.
         open_file: gives a name's bytes.
-        size: the side; None keeps the files' own where all are the same square, and is 64 otherwise.
-        channels: 1 or 3; None gives 3 only where a picture is coloured (grey stored as RGB is grey).
+        reading: `size`, `channels`, `bits`, `fit` and `skip_bad` are heeded.
+        stored: the (C, H, W) that the files are known to have; while they have it, it is kept.
 
     Raises:
-        DataError: a file is no whole image.
+        DataError: a file is no whole image (with `skip_bad`: none is), or holds more than 8 bits where it
+            cannot be read with more.
     """
-
-    def header(name: str) -> tuple[int, int]:
-        with _naming(name), open_file(name) as file, Image.open(file) as image:
-            return image.size
-
+    bad: dict[str, str] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        if size is None:
-            sizes = set(pool.map(header, names))
-            width, height = next(iter(sizes))
-            size = width if len(sizes) == 1 and width == height else 64
-        side = size
-        decoded = np.zeros((len(names), channels or 3, side, side), np.uint8)
 
-        def decode(k: int) -> None:
-            with _naming(names[k]), open_file(names[k]) as file, Image.open(file) as image:
-                rgb = _square(image, side)
-                decoded[k] = rgb[GREEN] if channels == 1 else rgb
+        def each(work: Callable[[str], Any], wanted: Sequence[str]) -> list[Any]:
+            """What `work` gives for the names, without those that turn out bad."""
+            results = []
+            for name, result in zip(wanted, pool.map(lambda name: _tried(work, name), wanted), strict=True):
+                if not isinstance(result, _Bad):
+                    results.append(result)
+                elif not reading.skip_bad:
+                    raise DataError(not_whole(name, result))
+                else:
+                    bad[name] = result
+            return results
 
-        with progress_bar("decode", len(names)) as advance:
-            for _ in pool.map(decode, range(len(names))):
-                advance(1)
-    if channels is None and not any(_is_coloured(decoded[k : k + 1024]) for k in range(0, len(names), 1024)):
-        return decoded[:, GREEN].copy()
-    return decoded
+        headers = []
+        if reading.size is None or reading.bits != 8:
+            headers = each(lambda name: _header(name, open_file), names)
+        left = [name for name in names if name not in bad]
+        bits = _bits(left, headers, reading.bits) if headers else 8
+        channels, (height, width) = reading.channels, _shape(headers, reading.size, stored)
+        if stored is not None and reading.size is None and (height, width) == stored[1:]:
+            channels = channels or stored[0]
+        grey_only = all(header.deep == 16 for header in headers) if bits == 16 else False
+        kept = channels or (1 if grey_only else 3)
+        decoded = np.zeros((len(left), kept, height, width), np.uint16 if bits == 16 else np.uint8)
+        row = {name: k for k, name in enumerate(left)}
+
+        def decode(name: str) -> None:
+            with open_file(name) as file, Image.open(file) as image:
+                planes = _planes(image, (width, height), bits, reading.fit)
+                decoded[row[name]] = planes[GREEN] if kept == 1 and len(planes) == 3 else planes
+
+        with progress_bar("decode", len(left)) as advance:
+            for start in range(0, len(left), 1024):
+                each(decode, left[start : start + 1024])
+                advance(len(left[start : start + 1024]))
+    if bad and len(bad) == len(names):
+        name, reason = next(iter(bad.items()))
+        raise DataError(f"{not_whole(name, reason)} (of {len(bad):,} files none can be read)")
+    pixels = decoded[[name not in bad for name in left]] if bad else decoded
+    if channels is None and kept == 3 and not any(map(_is_coloured, _blocks(pixels))):
+        pixels = pixels[:, GREEN].copy()
+    return Decoded(pixels, bad)
 
 
-def _square(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
-        deep = np.asarray(upright, dtype=np.float64)
-        depth = 65535 if deep.max() > 255 else 1 if upright.mode == "F" and deep.max() <= 1 else 255
-        upright = Image.fromarray((deep * (255 / depth)).clip(0, 255).astype(np.uint8))
-    rgb = upright.convert("RGB")
-    if rgb.size != (side, side):
-        rgb = ImageOps.fit(rgb, (side, side), method=Image.Resampling.BICUBIC)
-    return np.asarray(rgb).transpose(2, 0, 1)
+def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
+    """One warning that counts the files left out and names the first ten; nothing where there are none."""
+    if bad:
+        named = "; ".join(f"{name} ({reason})" for name, reason in list(bad.items())[:NAMED])
+        more = f"; and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
+        log.warning("%s: left %d of %d files out as bad: %s%s", where, len(bad), total, named, more)
 
 
-def _is_coloured(pixels: npt.NDArray[np.uint8]) -> bool:
-    return bool((pixels.max(axis=1) - pixels.min(axis=1) > COLOUR_TOLERANCE).any())
+def not_whole(name: str, reason: str) -> str:
+    """One line that names a bad file and says what to do."""
+    return f"{name}: expected a whole image, found {reason}: replace or remove it"
 
 
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Turn whatever a decoder says of a broken file into one line that names it."""
+class _Bad(str):
+    """Why a file could not be read."""
+
+
+def _tried(work: Callable[[str], Any], name: str) -> Any:
+    """What `work` gives for a file, or why it is bad in one line, whatever a decoder says of it."""
     try:
-        yield
+        return work(name)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{name}: expected a whole image, found {reason}: replace or remove it") from None
+        return _Bad(str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Size (width, height) and depth: 8 bits, 16 bits of grey, or 48 for more than Pillow hands out."""
+
+    size: tuple[int, int]
+    deep: int
+
+
+def _header(name: str, open_file: Opener) -> _Header:
+    with open_file(name) as file, Image.open(file) as image:
+        if image.mode.startswith("I"):
+            return _Header(image.size, 16)
+        tile = image.tile[0] if isinstance(image, ImageFile.ImageFile) and image.tile else None
+        raw = tile.args if tile else ""
+        raw = raw[0] if isinstance(raw, tuple) and raw else raw
+        return _Header(image.size, 48 if ";16" in str(raw) else 8)
+
+
+def _bits(names: Sequence[str], headers: Sequence[_Header], asked: int | None) -> int:
+    """8 or 16: as asked, else 16 where all files have that many."""
+    if asked == 8 or (asked is None and any(header.deep == 8 for header in headers)):
+        return 8
+    for name, header in zip(names, headers, strict=True):
+        if header.deep == 48:
+            raise DataError(
+                f"{name}: found 16 bits per channel with colour or alpha, of which 8 can be read: "
+                "ask for --bits 8, or convert it to 16-bit grey"
+            )
+    return 16
+
+
+def _shape(
+    headers: Sequence[_Header], size: int | None, stored: tuple[int, int, int] | None
+) -> tuple[int, int]:
+    """(H, W)."""
+    if size is not None:
+        return size, size
+    sizes = {header.size for header in headers}
+    width, height = sizes.pop() if len(sizes) == 1 else (64, 64)
+    return (height, width) if width == height or (stored and stored[1:] == (height, width)) else (64, 64)
+
+
+def _planes(image: Image.Image, size: tuple[int, int], bits: int, fit: str) -> Pixels:
+    """(3 or 1, H, W) of one picture."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        grey = _deep_grey(upright, bits)
+        if bits == 16:
+            deep = np.asarray(_fitted(Image.fromarray(grey.astype(np.float32)), size, fit))
+            return deep.round().clip(0, 65535).astype(np.uint16)[None]
+        upright = Image.fromarray((grey.astype(np.uint16) >> 8).astype(np.uint8))
+    planes: Pixels = np.asarray(_fitted(upright.convert("RGB"), size, fit)).transpose(2, 0, 1)
+    return planes if bits == 8 else planes * np.uint16(257)
+
+
+def _deep_grey(image: Image.Image, bits: int) -> npt.NDArray[np.float64]:
+    """Grey levels in 0..65535 of a picture of whole numbers or fractions.
+
+    Where 8 bits are wanted, a file whose levels end at 255 holds eight bits already.
+    """
+    levels = np.asarray(image, dtype=np.float64)
+    low, high = levels.min(), levels.max()
+    if low < 0 or high > 65535:
+        raise ValueError(f"grey levels from {low:g} to {high:g} where 0 to 65535 can be kept")
+    if image.mode == "F" and high <= 1:
+        return levels * 65535
+    return levels * 257 if high <= 255 and (image.mode == "F" or bits == 8) else levels
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
+    if image.size == size:
+        return image
+    how = ImageOps.pad if fit == "pad" else ImageOps.fit
+    return how(image, size, method=Image.Resampling.BICUBIC)
+
+
+def _blocks(pixels: Pixels) -> Iterator[Pixels]:
+    return (pixels[k : k + 1024] for k in range(0, len(pixels), 1024))
+
+
+def _is_coloured(pixels: Pixels) -> bool:
+    tolerance = COLOUR_TOLERANCE * (257 if pixels.dtype == np.uint16 else 1)
+    return bool((pixels.max(axis=1) - pixels.min(axis=1) > tolerance).any())

@@ -1,70 +1,77 @@
-"""Folders of class folders, in and out, with an optional labels.csv.
-
-Its columns are file, label and patient_id; `write_folder` adds synthetic, generator, seed and index.
-"""
+"""Folders of class folders, in and out, with an optional labels.csv (`folder_table`) and dataset.json."""
 
 import csv
+import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from synthaug.augment.cache import cached_arrays
-from synthaug.augment.decode import IMAGE_SUFFIXES, decode_images
+from synthaug.augment.decode import IMAGE_SUFFIXES
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.images import PROVENANCE, LabeledImages
+from synthaug.augment.folder_table import (
+    COLUMNS,
+    LABELS,
+    SPLIT_NAMES,
+    Table,
+    groups_of,
+    labels_csv,
+    provenance_of,
+    rows_of,
+    split_of,
+    synthetic_of,
+)
+from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_order
+from synthaug.augment.picture_files import read_pictures
 from synthaug.augment.reading import AS_STORED, Reading
-from synthaug.augment.stream import ImageStream, write_facts
+from synthaug.augment.stream import FACTS, ImageStream
 from synthaug.augment.writing import PLAINLY, Writing
 
 log = logging.getLogger("synthaug")
-Table = Mapping[str, Mapping[str, str]]  # what labels.csv says of each file
-SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 def read_folder(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
     """All images below `folder`, labelled by the class folder they stand in, or by labels.csv.
 
-    A train/, val/ or test/ level above the class folders is the images' split. Classes are in alphabetical
-    order, of two the normal one first. Where some images have a patient, each other real one counts as a
-    patient of its own.
+    A train/, val/ or test/ level above the class folders is the images' split, unless labels.csv has a column
+    split. Classes are in alphabetical order, of two the normal one first; in a folder that `write_folder`
+    made, in the order they had. Where some images have a patient, each other real one counts as a patient of
+    its own. Pictures are decoded as `decode.decode_files` says.
 
     Raises:
         DataError: no images, a broken file, or a labels.csv that does not fit.
     """
-    files = _image_files(folder)
-    table = _labels_csv(folder, files)
-    names = _labels(folder, table)
-    size, channels = reading.size, reading.channels
-    class_names = class_order(names)
-    paths = {str(folder / file): folder / file for file in files}
-    pixels = cached_arrays(
-        list(paths.values()),
-        ("folder", size, channels),
-        lambda: {"pixels": decode_images(list(paths), lambda name: paths[name].open("rb"), size, channels)},
-    )["pixels"]
-    synthetic = np.array([row.get("synthetic") == "1" for row in table.values()])
+    table = labels_csv(folder, _image_files(folder))
+    files, names = list(table), _labels(folder, table)
+    class_names, stored = _as_written(folder, names)
+    pixels, kept = read_pictures(folder, {file: folder / file for file in files}, reading, stored)
+    if len(kept) < len(files):
+        files, names = [files[k] for k in kept], [names[k] for k in kept]
+        table = {file: table[file] for file in files}
+    synthetic = synthetic_of(table)
     images = LabeledImages(
         pixels=pixels,
         labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
         class_names=class_names,
         synthetic=synthetic,
-        groups=_groups(table, synthetic),
-        provenance=_provenance(folder, table) if synthetic.any() else None,
+        groups=groups_of(table, synthetic, "patient_id"),
+        provenance=provenance_of(folder / LABELS, table) if synthetic.any() else None,
     )
-    return _divided(images, files, folder)
+    return _divided(images, table, folder)
 
 
 def is_image_folder(folder: Path) -> bool:
-    """Whether `folder` holds a labels.csv or class folders of images (looks no further than the first)."""
-    inside = chain(folder.glob("*/*"), folder.glob("*/*/*"))
-    return (folder / "labels.csv").exists() or any(p.suffix.lower() in IMAGE_SUFFIXES for p in inside)
+    """Whether `folder` holds class folders of pictures, or a labels.csv and pictures anywhere below."""
+    labelled = (folder / LABELS).exists()
+    inside = folder.rglob("*") if labelled else chain(folder.glob("*/*"), folder.glob("*/*/*"))
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in inside)
 
 
 def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
@@ -74,14 +81,15 @@ def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
         DataError: as `read_folder`, except that broken files go unseen.
     """
     files = _image_files(folder)
-    return class_order(_labels(folder, _labels_csv(folder, files))), len(files)
+    names = _labels(folder, labels_csv(folder, files))
+    return _as_written(folder, names)[0], len(files)
 
 
 def write_folder(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -> None:
-    """Write PNGs as <class>/<index>.png with a labels.csv that says which are synthetic and from where.
+    """Write PNGs as [<split>/]<class>/<index>.png with a labels.csv that says which are synthetic.
 
-    A class without images gets no folder, as torchvision's ImageFolder wants it. Grey of 16 bits is written
-    as such, and read back with 8.
+    Without a class's images there is no folder of it, as torchvision's ImageFolder wants it; dataset.json has
+    all class names in their order. A set with a split gets train/, val/ and test/ above the class folders.
 
     Raises:
         UsageError: colour images of 16 bits, which PNG files of this kind cannot hold.
@@ -89,29 +97,41 @@ def write_folder(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) 
     if stream.image_shape[0] == 3 and stream.dtype == np.uint16:
         raise UsageError("colour images of 16 bits: class folders hold 8, write them as hdf5 or npz")
     folder.mkdir(parents=True)
-    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+    class_folders = _folder_names(stream.class_names)
+    digits = max(6, len(str(stream.total - 1)))  # so that files sort as they are numbered
+    number = 0
+    with (folder / LABELS).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["file", "label", "patient_id", "synthetic", "generator", "seed", "index"])
-        number = 0
+        table.writerow(COLUMNS)
         for batch in stream.batches:
+            files = []
             for k, pixels in enumerate(batch.pixels):
-                label = stream.class_names[batch.labels[k]]
-                path = f"{_folder_name(label)}/{number:06d}.png"
-                (folder / path).parent.mkdir(exist_ok=True)
+                level = "" if batch.split is None else f"{batch.split[k]}/"
+                path = f"{level}{class_folders[batch.labels[k]]}/{number:0{digits}d}.png"
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 image = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
                 Image.fromarray(image).save(folder / path)
-                patient = "" if batch.groups is None or batch.synthetic[k] else batch.groups[k]
-                origin = (b"", "", "") if batch.provenance is None else batch.provenance[k].item()
-                table.writerow(
-                    [path, label, patient, int(batch.synthetic[k]), origin[0].decode(), *origin[1:]]
-                )
+                files.append(path)
                 number += 1
-    write_facts(stream, folder)
+            table.writerows(rows_of(batch, files))
+    own = {"images": stream.total, "class_names": stream.class_names, "image_shape": stream.image_shape}
+    facts = json.dumps({**stream.attributes, **own}, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
 
 
-def _folder_name(label: str) -> str:
-    """The class name, without what would make it another folder; labels.csv keeps it as it is."""
-    return label.replace("/", "_").replace("\\", "_").lstrip(".") or "_"
+def _folder_names(class_names: Sequence[str]) -> list[str]:
+    """Class names as folder names, different from each other even where upper and lower case are one.
+
+    A class called train would be taken for a split; labels.csv keeps each name as it is.
+    """
+    names: list[str] = []
+    for label, class_name in enumerate(class_names):
+        name = re.sub(r"[/\\\0]", "_", class_name)[:60].lstrip(".") or "_"  # up to 255 bytes in UTF-8
+        taken = {*SPLIT_NAMES, *(other.casefold() for other in names)}
+        while name.casefold() in taken:
+            name += f"_{label}"
+        names.append(name)
+    return names
 
 
 def _image_files(folder: Path) -> list[str]:
@@ -122,32 +142,51 @@ def _image_files(folder: Path) -> list[str]:
     return files
 
 
-def _divided(images: LabeledImages, files: Sequence[str], folder: Path) -> LabeledImages:
-    """With the split of the top folders, where there are train and test; what stands beside is no part."""
-    named = np.array([_split_of(file) for file in files])
-    if not {"train", "test"} <= set(named.tolist()):
+def _as_written(folder: Path, names: Collection[str]) -> tuple[tuple[str, ...], tuple[int, int, int] | None]:
+    """Class names in their order and the images' (C, H, W), as `write_folder` noted; else found and None."""
+    try:
+        noted: Any = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        class_names = tuple(str(name) for name in noted["class_names"])
+        channels, height, width = (int(side) for side in noted["image_shape"])
+    except (OSError, ValueError, KeyError, TypeError):  # none, or another tool's
+        return class_order(names), None
+    added = class_order(set(names) - set(class_names))
+    return (*class_names, *added), (channels, height, width)
+
+
+def _divided(images: LabeledImages, table: Table, folder: Path) -> LabeledImages:
+    """With the split that labels.csv says, or that of the top folders, where there are train and test.
+
+    What stands beside is no part.
+    """
+    named = split_of(folder / LABELS, table)
+    if named is None and not any("split" in row for row in table.values()):
+        named = np.array([_split_folder(file) for file in table])
+        if not {"train", "test"} <= set(named.tolist()):
+            return images
+    if named is None:
         return images
     beside = named == ""
     if beside.any():
         log.warning("%s: left %d images out that stand beside train and test", folder, beside.sum())
-    return replace(images.take(~beside), split=named[~beside])
+    return replace(images.take(~beside) if beside.any() else images, split=named[~beside])
 
 
-def _split_of(file: str) -> str:
+def _split_folder(file: str) -> str:
     """train, val or test, where the file's top folder is called so."""
-    return SPLIT_FOLDERS.get(file.split("/")[0].lower(), "")
+    return SPLIT_NAMES.get(file.split("/")[0].lower(), "")
 
 
 def _labels(folder: Path, table: Table) -> list[str]:
     """A class name per file: of labels.csv, else of the class folder it stands in."""
     classes = {file: _class_folder(folder, file) for file, row in table.items() if not row.get("label")}
-    short = _short_names({(_split_of(file), name) for file, name in classes.items()})
+    short = _short_names({(_split_folder(file), name) for file, name in classes.items()})
     return [row.get("label") or short[classes[file]] for file, row in table.items()]
 
 
 def _class_folder(folder: Path, file: str) -> str:
     for part in file.split("/")[:-1]:
-        if part.lower() not in SPLIT_FOLDERS:
+        if part.lower() not in SPLIT_NAMES:
             return part
     raise DataError(f"{folder / file}: expected every image in a class folder or named in labels.csv")
 
@@ -165,44 +204,3 @@ def _short_names(folders: Collection[tuple[str, str]]) -> dict[str, str]:
         name: next((o for o in splits if name.startswith(f"{o}_") and not splits[o] & splits[name]), name)
         for name in splits
     }
-
-
-def _groups(table: Table, synthetic: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_] | None:
-    if not any(row.get("patient_id") for row in table.values()):
-        return None
-    own = zip(table.items(), synthetic, strict=True)
-    return np.array([row.get("patient_id") or ("synthetic" if made else file) for (file, row), made in own])
-
-
-def _provenance(folder: Path, table: Table) -> npt.NDArray[np.void] | None:
-    """What `write_folder` noted of synthetic images; None where no row names a generator."""
-    origins = np.zeros(len(table), PROVENANCE)
-    for k, (file, row) in enumerate(table.items()):
-        if generator := row.get("generator"):
-            try:
-                origins[k] = (generator.encode("ascii"), int(row["seed"]), int(row["index"]))
-            except (KeyError, TypeError, ValueError):
-                raise DataError(
-                    f"{folder / 'labels.csv'}: generator of {file}, expected its seed and index too"
-                ) from None
-    return origins if (origins["generator"] != b"").any() else None
-
-
-def _labels_csv(folder: Path, files: Sequence[str]) -> Table:
-    """The rows of labels.csv by file, in the order of `files`; without one, empty rows."""
-    path = folder / "labels.csv"
-    if not path.exists():
-        return {file: {} for file in files}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as table:  # spreadsheets begin with a mark
-            reader = csv.DictReader(table)
-            columns = reader.fieldnames or []
-            rows = {row.get("file", ""): row for row in reader}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected comma-separated text in UTF-8, found {error}") from None
-    if "file" not in columns:
-        raise DataError(f"{path}: found columns {', '.join(columns)}, expected file, label and patient_id")
-    missing = [file for file in files if file not in rows]
-    if missing:
-        raise DataError(f"{path}: {len(missing)} images have no row, the first is {missing[0]}: add them")
-    return {file: rows[file] for file in files}

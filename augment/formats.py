@@ -1,16 +1,22 @@
 """Where images are kept: the format is chosen by the path's suffix. One entry per format."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.atomic import refuse_existing, replacing
+from synthaug.augment.contents import Contents
+from synthaug.augment.csv_table import no_facts, read_csv, refuse_csv
+from synthaug.augment.description import describe, described
 from synthaug.augment.dicom import holds_dicom, read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, read_folder, write_folder
 from synthaug.augment.hdf5 import read_hdf5, read_hdf5_attributes, write_hdf5
+from synthaug.augment.hdf5_shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.npz import read_npz, read_npz_attributes, write_npz
+from synthaug.augment.picture_files import HEEDED
 from synthaug.augment.pseudonym import without_names
 from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
@@ -29,6 +35,9 @@ class Format:
         suffix: of its files; empty for folders.
         attributes: gives the facts about the whole set that `write` put there.
         reading, writing: the fields of `Reading` (beyond those for every format) and of `Writing` it heeds.
+        replacing: puts what `write` made in its place, when it is whole.
+        pictures: suffix of the files in a folder that hold one image each.
+        loading: Python that loads what stands at `{name}`, for the card.
     """
 
     read: Callable[[Path, Reading], LabeledImages]
@@ -37,13 +46,63 @@ class Format:
     attributes: Callable[[Path], Attributes]
     reading: tuple[str, ...] = ()
     writing: tuple[str, ...] = ()
+    replacing: Callable[[Path, bool], AbstractContextManager[Path]] = replacing
+    pictures: str = ""
+    loading: str = ""
 
 
 FORMATS = {
-    "hdf5": Format(read_hdf5, write_hdf5, ".h5", read_hdf5_attributes),
-    "npz": Format(read_npz, write_npz, ".npz", read_npz_attributes),
-    "folder": Format(read_folder, write_folder, "", read_facts),
-    "dicom": Format(read_dicom, write_dicom, "", read_facts),
+    "hdf5": Format(
+        read_hdf5,
+        write_hdf5,
+        ".h5",
+        read_hdf5_attributes,
+        reading=("images_from", "label_from", "group_from"),
+        writing=("compression", "shard_size"),
+        replacing=replacing_set,
+        loading="""import h5py
+file = h5py.File("{name}")
+images, labels, names = file["images"], file["labels"], file.attrs["class_names"]""",
+    ),
+    "npz": Format(
+        read_npz,
+        write_npz,
+        ".npz",
+        read_npz_attributes,
+        loading="""import numpy as np
+arrays = np.load("{name}")
+images, labels, names = (arrays[key] for key in ("train_images", "train_labels", "class_names"))""",
+    ),
+    "folder": Format(
+        read_folder,
+        write_folder,
+        "",
+        read_facts,
+        reading=HEEDED,
+        pictures=".png",
+        loading="""from torchvision.datasets import ImageFolder
+images = ImageFolder("{name}")  # where there are train/, val/ and test/: of one of them
+image, label = images[0]""",
+    ),
+    "dicom": Format(
+        read_dicom,
+        write_dicom,
+        "",
+        read_facts,
+        reading=("fit", "window", "label_from", "group_from", "skip_bad"),
+        writing=("modality", "body_part", "laterality", "view", "dicomdir", "jobs"),
+        pictures=".dcm",
+        loading="""from pathlib import Path
+import pydicom
+images = [pydicom.dcmread(path) for path in sorted(Path("{name}").glob("*/*"))]""",
+    ),
+    "csv": Format(
+        read_csv,
+        refuse_csv,
+        ".csv",
+        no_facts,
+        reading=(*HEEDED, "images_from", "label_from", "group_from"),
+    ),
 }
 
 
@@ -96,10 +155,15 @@ def write_images(
     format: str | None = None,
     writing: Writing = PLAINLY,
     overwrite: bool = False,
+    write: Callable[[ImageStream, Path, Writing], None] | None = None,
 ) -> None:
     """Write a stream in the format of `path`; a killed process leaves the old file or the new one, whole.
 
-    Patients appear as pseudonyms in every format.
+    Patients appear as pseudonyms in every format. A README and a Croissant description go along, as
+    `description` says.
+
+    Args:
+        write: in place of the format's own, one that can go on with what a killed run left.
 
     Raises:
         UsageError: `path` exists and `overwrite` is not set, its format is unknown, or something is asked of
@@ -110,6 +174,19 @@ def write_images(
     refuse_unheeded(writing, FORMATS[name].writing, f"{path} ({name})")
     if not stream.total:
         raise DataError(f"{path}: no image to write, expected at least one: check the class and the number")
-    nameless = replace(stream, batches=map(without_names, stream.batches))
-    with replacing(path, overwrite) as fresh:
-        FORMATS[name].write(nameless, fresh, writing)
+    refuse_existing(path, overwrite)
+    kind, contents = FORMATS[name], Contents(stream)
+    source = str(stream.attributes.get("source", ""))  # the same names in every export of a data set
+    nameless = (without_names(batch, source) for batch in stream.batches)
+    counted = replace(stream, batches=contents.watched(nameless))
+    with described(path, not kind.suffix, overwrite) as beside, kind.replacing(path, overwrite) as fresh:
+        (write or kind.write)(counted, fresh, writing)
+        describe(
+            contents,
+            path,
+            fresh,
+            beside,
+            format=name,
+            loading=kind.loading,
+            pictures=kind.pictures,
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.pseudonym import pseudonym, salt_of
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Indices = npt.NDArray[np.int64]
@@ -191,7 +192,7 @@ class Splits:
             if shared := groups[one] & groups[other]:
                 raise DataError(
                     f"{self.name}: {len(shared)} groups in both {one} and {other}, the first is "
-                    f"{min(shared)}: expected each patient in one split"
+                    f"{pseudonym(min(shared), salt_of(self.name))}: expected each patient in one split"
                 )
 
     def map(self, change: Callable[[LabeledImages], LabeledImages]) -> "Splits":

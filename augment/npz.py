@@ -1,4 +1,8 @@
-"""MedMNIST's .npz layout, in and out: {train,val,test}_images (N, H, W[, 3]) and _labels (N, 1)."""
+"""MedMNIST's .npz layout: {train,val,test}_images (N, H, W[, 3]) and _labels (N, 1). Writing: `npz_writer`.
+
+Our own files add {train,val,test}_{synthetic,generator,seed,index,groups}, class_names, attributes (the facts
+of the set as JSON), and divided where the set has a split, if only train is filled.
+"""
 
 import json
 import zipfile
@@ -13,13 +17,15 @@ import numpy.typing as npt
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages, Splits, concatenate
 from synthaug.augment.labels import normal_first
+from synthaug.augment.npz_writer import write_npz
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.splits import official_splits
-from synthaug.augment.stream import Attributes, ImageStream, plain_facts
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.stream import Attributes, plain_facts
+
+__all__ = ["load_npz", "read_npz", "read_npz_attributes", "write_npz"]
 
 Arrays = dict[str, npt.NDArray[Any]]
-ORIGIN = ("synthetic", "generator", "seed", "index")  # of the train split, where `write_npz` made the file
+ORIGIN = ("generator", "seed", "index")  # of each part, where `write_npz` made the file
 
 
 def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) -> Splits:
@@ -52,7 +58,7 @@ def read_npz(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
     if not found:
         raise DataError(f"{path}: found no image in it, expected at least one")
     images = concatenate([_labelled(path, arrays, part, None) for part in found])
-    if found == ["train"]:
+    if found == ["train"] and "divided" not in arrays:
         return images
     sizes = [len(arrays[f"{part}_images"]) for part in found]
     return replace(images, split=np.repeat(found, sizes))
@@ -74,21 +80,28 @@ def _labelled(path: Path, arrays: Arrays, part: str, class_names: tuple[str, ...
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels, class_names = labels.astype(bool).max(axis=1), ("normal", "abnormal")
     numbers = labels.reshape(-1).astype(np.int64)
-    origin = None
-    if part == "train" and all(f"train_{name}" in arrays for name in ORIGIN):
-        origin = np.zeros(len(numbers), PROVENANCE)
-        for field in ("generator", "seed", "index"):
-            origin[field] = arrays[f"train_{field}"]
+    ours = all(f"{part}_{name}" in arrays for name in ("synthetic", *ORIGIN))
     try:
         return LabeledImages(
             pixels=raw[:, None] if raw.ndim == 3 else raw.transpose(0, 3, 1, 2),
             labels=numbers,
             class_names=_class_names(arrays) if class_names is None else class_names,
-            synthetic=np.zeros(0, bool) if origin is None else arrays["train_synthetic"].astype(bool),
-            provenance=origin,
+            synthetic=arrays[f"{part}_synthetic"].astype(bool) if ours else np.zeros(0, bool),
+            groups=arrays.get(f"{part}_groups"),
+            provenance=_provenance(arrays, part) if ours else None,
         )
     except DataError as error:
         raise DataError(f"{path}: {part} has {error}") from None
+
+
+def _provenance(arrays: Arrays, part: str) -> npt.NDArray[np.void] | None:
+    """Where synthetic images came from; None where none of the part is synthetic."""
+    if not arrays[f"{part}_synthetic"].any():
+        return None
+    origin = np.zeros(len(arrays[f"{part}_synthetic"]), PROVENANCE)
+    for name in ORIGIN:
+        origin[name] = arrays[f"{part}_{name}"]
+    return origin
 
 
 def _class_names(arrays: Arrays) -> tuple[str, ...]:
@@ -112,45 +125,3 @@ def _read_arrays(path: Path) -> Arrays:
         found = ", ".join(arrays) or "nothing"
         raise DataError(f"{path}: found {found}, expected also {', '.join(missing)}")
     return arrays
-
-
-def write_npz(stream: ImageStream, path: Path, writing: Writing = PLAINLY) -> None:
-    """Write a MedMNIST file: the images as its train split, val and test empty.
-
-    Pixels go to the file batch by batch; labels and provenance (33 bytes an image) follow at the end.
-    """
-    channels, height, width = stream.image_shape
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    labels, synthetic, origins = [], [], []
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open(_entry("train_images"), "w", force_zip64=True) as file:
-            header = {"descr": stream.dtype.str, "fortran_order": False, "shape": (stream.total, *shape)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for batch in stream.batches:
-                file.write(np.ascontiguousarray(batch.pixels.transpose(0, 2, 3, 1)).tobytes())
-                labels.append(batch.labels)
-                synthetic.append(batch.synthetic)
-                none = np.zeros(len(batch), PROVENANCE)
-                origins.append(none if batch.provenance is None else batch.provenance)
-        origin = np.concatenate(origins)
-        rest: Arrays = {
-            "train_labels": np.concatenate(labels)[:, None].astype(np.uint8),
-            "train_synthetic": np.concatenate(synthetic),
-            "train_generator": origin["generator"],
-            "train_seed": origin["seed"],
-            "train_index": origin["index"],
-            "class_names": np.array(stream.class_names),
-            "attributes": np.array(json.dumps(dict(stream.attributes), sort_keys=True)),
-        }
-        for part in ("val", "test"):
-            rest[f"{part}_images"] = np.zeros((0, *shape), stream.dtype)
-            rest[f"{part}_labels"] = np.zeros((0, 1), np.uint8)
-        for name, array in rest.items():
-            with archive.open(_entry(name), "w") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{name}.npy")  # a fixed date: the same images give the same bytes
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry

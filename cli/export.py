@@ -8,6 +8,16 @@ import typer
 from synthaug.augment.errors import UsageError
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.cli.archive import (
+    Resume,
+    ToDicomWeb,
+    ToPacs,
+    archive_at,
+    folder_as_it_is,
+    folder_to_resume,
+    send_as_it_is,
+    send_files,
+)
 from synthaug.cli.blending import blended_training_set
 from synthaug.cli.files import reads_files, writes_files
 from synthaug.cli.gate import gate_of_export
@@ -33,7 +43,12 @@ from synthaug.cli.runtime import data_root, make_fabric
 @writes_files
 def export(
     source: Annotated[str, typer.Argument(help="A data set's name, or a path (.h5, .npz, folder, DICOM).")],
-    target: Annotated[Path, typer.Argument(help="Where to: .h5, .npz, a folder, or a folder named …dicom.")],
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Where to: .h5, .npz, a folder, or a folder named …dicom; none to send SOURCE as it is."
+        ),
+    ] = None,
     format: Format = None,
     part: Annotated[str, typer.Option("--split", help="Of a data set: train, val, test or all.")] = "all",
     synthetic_ratio: Annotated[
@@ -43,6 +58,9 @@ def export(
     synthetic: Annotated[Path | None, typer.Option(help="Synthetic images instead of --generator's.")] = None,
     training_images: TrainingImages = None,
     allow_near_copies: AllowNearCopies = False,
+    to_dicomweb: ToDicomWeb = None,
+    to_pacs: ToPacs = None,
+    resume: Resume = False,
     reading: Reading = AS_STORED,
     writing: Writing = PLAINLY,
     size: Size = None,
@@ -54,10 +72,12 @@ def export(
     config_file: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Write images in another format; labels, class names, synthetic flags and provenance go along.
+    """Write images in another format, or send them to an archive of DICOM.
 
-    Exit status 3, and no file, when near copies of training images are among the synthetic ones.
+    Labels, class names, synthetic flags and provenance go along. Exit status 3, no file, and nothing sent,
+    when near copies of training images are among the synthetic ones.
     """
+    from synthaug.augment.archive import exported_instances
     from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.datasets import load_dataset, named_datasets, read_part
     from synthaug.augment.formats import format_of, read_attributes, write_images
@@ -67,7 +87,39 @@ def export(
     from synthaug.generators.sampling import Synthesizer
 
     out = Output(as_json)
+    archive = archive_at(to_dicomweb, to_pacs, resume)
+    if target is None and archive is None:
+        raise UsageError(f"export {source}: where to? expected TARGET, --to-dicomweb or --to-pacs")
+    if archive is not None and (target is None or (resume and target.exists())):
+        asked = {
+            "--format": format is not None,
+            "--split": part != "all",
+            "--synthetic-ratio": synthetic_ratio != 0,
+            "--size": size is not None,
+            "--generator": generator is not None,
+            "--synthetic": synthetic is not None,
+        }
+        if target is None:
+            folder = folder_as_it_is(source, reading, writing, [k for k, given in asked.items() if given])
+        else:
+            folder = folder_to_resume(target, source, overwrite)
+        send_as_it_is(
+            folder,
+            archive,
+            out,
+            resume=resume,
+            training_images=training_images,
+            root=data_root(root),
+            split_seed=split_seed,
+            allow_near_copies=allow_near_copies,
+        )
+        return
+    assert target is not None
     kind = format_of(target, format)
+    if archive is not None and kind != "dicom":
+        raise UsageError(
+            f"{target}: {kind}, but an archive takes DICOM: expected a folder named …dicom, or --format dicom"
+        )
     refuse_existing(target, overwrite)
     if part not in ("train", "val", "test", "all"):
         raise UsageError(f"--split {part}: expected train, val, test or all")
@@ -105,4 +157,8 @@ def export(
     if gate_says:
         out.say(f"memorization gate: {gate_says}")
     counts = {"real": len(images) - made, "synthetic": made, "classes": images.counts()}
-    out.result({"out": target, "format": kind, **counts, "memorization_gate": gate_says})
+    result = {"out": target, "format": kind, **counts, "memorization_gate": gate_says}
+    if archive is None:
+        out.result(result)
+    else:
+        send_files(exported_instances(target), target, archive, out, result)

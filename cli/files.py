@@ -48,7 +48,9 @@ WRITING = {
     "laterality": _option("DICOM's Laterality: R, L or B.", str | None, None),
     "view": _option("DICOM's ViewPosition, such as PA.", str | None, None),
     "dicomdir": _option("Write a DICOMDIR too.", bool, False),
-    "jobs": _option("Processes that write DICOM files; as many as cores.", int | None, None, min=1),
+    "jobs": _option(
+        "Processes that write DICOM files; one, or one per core from 50,000 images.", int | None, None, min=1
+    ),
 }
 
 

@@ -24,6 +24,7 @@ from synthaug.cli.options import (
     TrainingImages,
 )
 from synthaug.cli.output import Output
+from synthaug.cli.remake import remake
 from synthaug.cli.runtime import data_root, make_fabric
 
 
@@ -45,6 +46,13 @@ def generate(
         ),
     ] = None,
     format: Format = None,
+    from_provenance: Annotated[
+        str | None,
+        typer.Option(help="Make the images of this file again, or FILE#INDEX one of them, and compare."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run that had --shard-size.")
+    ] = False,
     training_images: TrainingImages = None,
     reject_near_copies: Annotated[
         bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
@@ -62,18 +70,45 @@ def generate(
 ) -> None:
     """Make synthetic images. Image i of a class depends on the generator, the class, --seed and i only.
 
-    Exit status 3, and no file, when near copies of training images are among them.
+    Exit status 3, and no file, when near copies of training images are among them, or when images made again
+    are not those of the file.
     """
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.balance import sampling_plan
-    from synthaug.augment.blend import match_classes
-    from synthaug.augment.datasets import load_dataset
     from synthaug.augment.formats import format_of, write_images
     from synthaug.augment.progress import progress_bar
+    from synthaug.cli.making import Making, training_digest
     from synthaug.evaluation.gate import ATTRIBUTE
     from synthaug.generators.sampling import Synthesizer, shipped_for
 
     out = Output(as_json)
+    if from_provenance is not None:
+        others = {
+            "--class": classes,
+            "--n": n,
+            "--per-class": per_class,
+            "--balance-with": balance_with,
+            "--seed": seed,
+            "--resume": resume,
+            "--reject-near-copies": reject_near_copies,
+        }
+        if said := ", ".join(option for option, value in others.items() if value):
+            raise UsageError(f"{said} with --from-provenance: the file says which images, leave it out")
+        remake(
+            from_provenance,
+            target,
+            out,
+            format=format,
+            generator=generator,
+            training_images=training_images,
+            allow_near_copies=allow_near_copies,
+            writing=writing,
+            root=data_root(root),
+            split_seed=split_seed,
+            device=str(make_fabric(device, "32-true").device),
+            overwrite=overwrite,
+            dry_run=dry_run,
+        )
+        return
     if reject_near_copies and allow_near_copies:
         raise UsageError("--reject-near-copies and --allow-near-copies: expected one of them")
     asked = [bool(classes), per_class is not None, balance_with is not None]
@@ -90,26 +125,26 @@ def generate(
     elif per_class is not None:
         plan = dict.fromkeys(range(len(names)), per_class)
     else:
-        train = load_dataset(balance_with or "", data_root(root), split_seed=split_seed).train
-        wanted = sampling_plan(match_classes(train, names).labels, len(names))
-        plan = {label: count for label, count in enumerate(wanted) if count}
-        if not plan:
-            raise UsageError(
-                f"{balance_with}: its classes are balanced already ({train.counts()}), nothing to make"
-            )
+        plan = _filling_up(balance_with or "", names, data_root(root), split_seed)
     counts = {names[label]: count for label, count in plan.items()}
     path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
     kind = format_of(path, format)
+    in_shards = kind == "hdf5" and writing.shard_size is not None
+    if resume and not in_shards:
+        raise UsageError("--resume: only HDF5 shards can be gone on with: say --shard-size N, --out FILE.h5")
     refuse_existing(path, overwrite)
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
     gate_says = ""
     if not dry_run:
         gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed)
-        reject = gate.near_copies if reject_near_copies else None
-        made = synthesizer.stream(plan, seed, reject)
-        stream = gate.guard(made, allow=allow_near_copies, judged=reject is not None)
+        made = Making(synthesizer, plan, seed, gate, reject_near_copies, allow_near_copies)
+        stream = made.stream()
         with progress_bar("generate", stream.total) as advance:
-            write_images(stream.watched(advance), path, format=kind, writing=writing, overwrite=overwrite)
+            if in_shards:
+                seen = training_digest(training_images, data_root(root), split_seed)
+                made.write_shards(path, writing, seen, advance, resume=resume, overwrite=overwrite)
+            else:
+                write_images(stream.watched(advance), path, format=kind, writing=writing, overwrite=overwrite)
         gate_says = str(stream.attributes[ATTRIBUTE])
         out.say(f"{stream.total:,} synthetic images in {path}; memorization gate: {gate_says}")
     out.result(
@@ -123,3 +158,17 @@ def generate(
             "written": not dry_run,
         }
     )
+
+
+def _filling_up(dataset: str, names: tuple[str, ...], root: Path, split_seed: int) -> dict[int, int]:
+    """How many images of each label bring every class of a data set up to its largest."""
+    from synthaug.augment.balance import sampling_plan
+    from synthaug.augment.blend import match_classes
+    from synthaug.augment.datasets import load_dataset
+
+    train = load_dataset(dataset, root, split_seed=split_seed).train
+    wanted = sampling_plan(match_classes(train, names).labels, len(names))
+    plan = {label: count for label, count in enumerate(wanted) if count}
+    if not plan:
+        raise UsageError(f"{dataset}: its classes are balanced already ({train.counts()}), nothing to make")
+    return plan

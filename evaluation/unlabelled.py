@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints
 from synthaug.augment.images import Indices, LabeledImages, Splits
-from synthaug.augment.pseudonym import without_names
+from synthaug.augment.pseudonym import of_same_patients
 from synthaug.evaluation.statistics import Probabilities
 
 # Probability from which a classifier's answer counts as a label: every likeliest class does, as Lee has it.
@@ -43,11 +43,9 @@ def without_copies(images: LabeledImages, others: LabeledImages) -> LabeledImage
 
 def of_patients(images: LabeledImages, others: LabeledImages) -> npt.NDArray[np.bool_]:
     """(N,) bool: is the image of one of the others' patients? A pseudonym counts as the name behind it."""
-    ours, theirs = without_names(images).groups, without_names(others).groups
-    if ours is None or theirs is None:
+    if images.groups is None or others.groups is None:
         return np.zeros(len(images), dtype=bool)
-    found: npt.NDArray[np.bool_] = np.isin(ours, theirs) & (ours != "synthetic")
-    return found
+    return of_same_patients(images.groups, others.groups)
 
 
 def pseudo_labelled(images: LabeledImages, said: Probabilities) -> LabeledImages:

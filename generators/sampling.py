@@ -75,41 +75,56 @@ class Synthesizer:
             provenance=origin,
         )
 
-    def stream(self, plan: Mapping[int, int], seed: int = 0, reject: Reject | None = None) -> ImageStream:
+    def stream(
+        self,
+        plan: Mapping[int, int],
+        seed: int = 0,
+        reject: Reject | None = None,
+        *,
+        done: int = 0,
+        last_index: int = -1,
+    ) -> ImageStream:
         """plan[label] images of each label, class by class, made as they are asked for.
 
         Args:
             reject: which images of a batch to leave out, (N,) bool, each judged by itself: the next of the
                 sequence takes the place of one that is left out.
+            done: how many images of the plan are there already: the stream is what follows.
+            last_index: of the last of them, in the sequence of its class.
 
         Raises:
             GateError: once the stream runs, when nine in ten images are rejected.
         """
 
         def batches() -> Iterator[LabeledImages]:
+            before = 0
             for label, n in plan.items():
-                yield from self._sequence(label, n, seed, reject)
+                kept = min(max(done - before, 0), n)
+                before += n
+                yield from self._sequence(label, n, seed, reject, kept, last_index + 1 if kept else 0)
 
         return ImageStream(
             batches=batches(),
-            total=sum(plan.values()),
+            total=sum(plan.values()) - done,
             class_names=self.card.class_names,
             image_shape=self.image_shape,
             dtype=np.dtype(np.uint8),
             attributes=card_attributes(self.card) | {"seed": seed},
         )
 
-    def _sequence(self, label: int, n: int, seed: int, reject: Reject | None) -> Iterator[LabeledImages]:
-        """The first n images of a class that are not rejected."""
-        kept = start = 0
+    def _sequence(
+        self, label: int, n: int, seed: int, reject: Reject | None, kept: int, start: int
+    ) -> Iterator[LabeledImages]:
+        """The first n images of a class that are not rejected, after `kept` of them before index `start`."""
         while kept < n:
-            if start > 10 * (kept + 10 * BLOCK):
+            if start % BLOCK == 0 and start > 10 * (kept + 10 * BLOCK):
                 name = self.card.class_names[label]
                 raise GateError(
                     f"{start - kept} of the first {start} images of {name} are near copies of training "
                     "images: this generator has memorised them; train it on more images or for fewer steps"
                 )
-            stop = start + BLOCK if reject else min(start + BLOCK, n)
+            stop = start - start % BLOCK + BLOCK
+            stop = stop if reject else min(stop, n)
             batch = self.images(label, start, stop, seed)
             if reject:
                 batch = batch.take(np.flatnonzero(~reject(batch))[: n - kept])

@@ -50,6 +50,7 @@ def tiny() -> Callable[..., LabeledImages]:
 def cache_of_the_tests_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYNTHAUG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SYNTHAUG_SALT", "tests")  # else one is made in the user's own folders
         yield
 
 

@@ -2,16 +2,20 @@
 
 import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from synthaug.augment.cache import cached_arrays
-from synthaug.augment.decode import decode_images
+from synthaug.augment.decode import decode_files, decode_images
 from synthaug.augment.errors import DataError
 from synthaug.augment.folder import read_folder
+from synthaug.augment.reading import Reading
 
 
 def saved(image: Image.Image, path: Path, **options: object) -> Path:
@@ -43,7 +47,7 @@ class TestDecoding:
             ("LA", (100, 128), (100, 100, 100)),
             ("1", 1, (255, 255, 255)),
             ("I;16", 65535, (255, 255, 255)),
-            ("I;16", 32768, (127, 127, 127)),
+            ("I;16", 32768, (128, 128, 128)),  # the upper eight bits
             ("I;16", 90, (90, 90, 90)),  # eight bits in a file of sixteen
             ("F", 0.5, (127, 127, 127)),
             ("F", 200.0, (200, 200, 200)),
@@ -94,6 +98,93 @@ class TestDecoding:
             DataError, match=r"b\.jpg: expected a whole image, found .*: replace or remove it"
         ):
             decoded(good, bad, size=8)
+
+
+DEEP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000 + 3
+
+
+def png_of_16_bits(colour_type, channels, value):
+    """A PNG that Pillow cannot write (PNG specification, 11.2.1: RGB is colour type 2, RGBA 6)."""
+
+    def chunk(kind, content):
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    rows = (b"\0" + struct.pack(">H", value) * channels * 8) * 8
+    header = struct.pack(">IIBBBBB", 8, 8, 16, colour_type, 0, 0, 0)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def read(*paths, **asked):
+    return decode_files([str(p) for p in paths], lambda name: Path(name).open("rb"), Reading(**asked))
+
+
+class TestSixteenBits:
+    @pytest.mark.parametrize("name", ["x.png", "x.tif"])
+    def test_stay_where_all_images_have_them(self, tmp_path, name):
+        path = saved(Image.fromarray(DEEP), tmp_path / name)
+        pixels = read(path).pixels
+        assert pixels.dtype == np.uint16
+        assert (pixels[0, 0] == DEEP).all()
+        assert (read(path, channels=3).pixels[0, 2] == DEEP).all()
+
+    def test_of_the_other_byte_order_are_the_same(self, tmp_path):
+        tifffile.imwrite(tmp_path / "x.tif", DEEP, byteorder=">")
+        assert (read(tmp_path / "x.tif").pixels[0, 0] == DEEP).all()
+
+    def test_become_8_beside_images_of_8_unless_asked_for(self, tmp_path):
+        paths = [saved(Image.fromarray(x), tmp_path / f"{x.dtype}.png") for x in (DEEP, GREY)]
+        pixels = read(*paths).pixels
+        assert pixels.dtype == np.uint8
+        assert (pixels[:, 0] == [DEEP >> 8, GREY]).all()
+        assert (read(*paths, bits=16).pixels[:, 0] == [DEEP, GREY.astype(np.uint16) * 257]).all()
+        assert (read(paths[0], bits=8).pixels[0, 0] == DEEP >> 8).all()
+
+    def test_are_resized_without_falling_to_8(self, tmp_path):
+        path = saved(Image.fromarray(np.full((9, 12), 40_001, np.uint16)), tmp_path / "x.png")
+        assert (read(path, size=4).pixels == 40_001).all()
+
+    @pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (6, 4), (4, 2)], ids=["rgb", "rgba", "la"])
+    def test_of_colour_are_refused_but_for_8(self, tmp_path, colour_type, channels):
+        (tmp_path / "x.png").write_bytes(png_of_16_bits(colour_type, channels, 51_200))
+        for asked in ({}, {"bits": 16}):
+            with pytest.raises(DataError, match=r"x\.png: found 16 bits per channel .* ask for --bits 8"):
+                read(tmp_path / "x.png", **asked)
+        assert (read(tmp_path / "x.png", bits=8, channels=1).pixels == 200).all()
+
+    def test_that_would_not_fit_are_refused(self, tmp_path):
+        tifffile.imwrite(tmp_path / "x.tif", np.full((8, 8), -1000, np.int16))
+        with pytest.raises(DataError, match="grey levels from -1000 to -1000 where 0 to 65535 can be kept"):
+            read(tmp_path / "x.tif")
+
+
+class TestPadding:
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+    def test_keeps_the_whole_image_between_black_bars(self, tmp_path, kind):
+        path = saved(Image.fromarray(np.full((4, 8), 200, kind)), tmp_path / "x.png")
+        pixels = read(path, size=8, fit="pad").pixels[0, 0]
+        assert pixels[:, 0].tolist() == [0, 0, 200, 200, 200, 200, 0, 0]
+        assert (read(path, size=8).pixels == 200).all()
+
+
+class TestBadFiles:
+    def paths(self, folder, good, bad):
+        paths = [saved(flat(90), folder / f"{k:02d}.png") for k in range(good + bad)]
+        for path in paths[:bad]:
+            path.write_bytes(path.read_bytes()[:45])
+        return paths
+
+    @pytest.mark.parametrize("size", [None, 8])
+    def test_are_left_out_where_that_is_asked_for(self, tmp_path, size):
+        paths = self.paths(tmp_path, 3, 2)
+        pixels, bad = read(*paths, size=size, skip_bad=True)
+        assert len(pixels) == 3
+        assert list(bad) == [str(path) for path in paths[:2]]
+
+    def test_stop_where_all_are(self, tmp_path):
+        with pytest.raises(DataError, match=r"00\.png: expected a whole image.*of 3 files none can be read"):
+            read(*self.paths(tmp_path, 0, 3), skip_bad=True)
 
 
 @pytest.fixture
@@ -164,6 +255,13 @@ class TestCache:
         folder.rename(tmp_path / "gone")
         cached_arrays([tmp_path / "x"], None, decode)
         assert decode.calls == 2
+
+    def test_tells_readings_of_one_folder_apart(self, tmp_path):
+        saved(Image.fromarray(np.full((4, 8), 51_200, np.uint16)), tmp_path / "in" / "a" / "0.png")
+        for _ in range(2):
+            asked = [{}, {"bits": 8}, {"fit": "pad"}, {"size": 8}, {"channels": 3}]
+            found = [read_folder(tmp_path / "in", Reading(**a)).digest() for a in asked]
+            assert len(set(found)) == len(asked)
 
     def test_serves_a_folder_without_reading_its_files_again(self, tmp_path):
         path = saved(flat(90), tmp_path / "in" / "a" / "0.png")

@@ -2,13 +2,16 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from picture_folders import put
 from PIL import Image
 
 from synthaug.augment.datasets import list_datasets, load_dataset, read_part
 from synthaug.augment.errors import DataError
+from synthaug.augment.formats import read_images
 from synthaug.augment.images import concatenate
+from synthaug.augment.reading import Reading
 
 
 def sizes(splits):
@@ -85,6 +88,48 @@ class TestFolders:
         put(tiny((2, 2)), tmp_path / "x" / ".ipynb_checkpoints")
         (tmp_path / "x" / "normal" / "._000.png").write_text("a Mac was here")
         assert sum(sizes(load_dataset("x", tmp_path))) == 20
+
+    def test_of_16_bits_train_with_16_bits(self, tmp_path, tiny):
+        put(tiny((20, 20), dtype=np.uint16), tmp_path / "x")
+        assert load_dataset("x", tmp_path).train.pixels.dtype == np.uint16
+        assert load_dataset("x", tmp_path, reading=Reading(bits=8)).train.pixels.dtype == np.uint8
+
+    def test_with_damaged_pictures_stop_or_leave_them_out(self, tmp_path, tiny, caplog):
+        put(tiny((30, 30)), tmp_path / "x")
+        for k in range(0, 24, 2):  # of class normal
+            (tmp_path / "x" / "normal" / f"{k:03d}.png").write_text("no picture")
+        with pytest.raises(
+            DataError, match=r"normal/000\.png: expected a whole image, found cannot identify"
+        ):
+            read_part("x", tmp_path)
+        for _ in range(2):  # decoded, and from the cache
+            caplog.clear()
+            images = read_images(tmp_path / "x", Reading(skip_bad=True))
+            assert images.counts() == {"normal": 18, "abnormal": 30}
+            (said,) = [record.getMessage() for record in caplog.records]
+            assert "left 12 of 60 files out as bad: normal/000.png (cannot identify" in said
+            assert "; and 2 more" in said
+            assert said.count(".png (") == 10
+        whole = tmp_path / "whole"
+        put(tiny((30, 30)), whole)
+        for k in range(0, 24, 2):
+            (whole / "normal" / f"{k:03d}.png").unlink()
+        assert read_images(whole).digest() == images.digest()
+
+    def test_take_the_split_of_labels_csv(self, tmp_path, tiny):
+        put(tiny((20, 20)), tmp_path / "x")
+        files = sorted(path.relative_to(tmp_path / "x").as_posix() for path in (tmp_path / "x").glob("*/*"))
+        parts = ["Train", "valid", "test", "train"]
+        rows = [f"{file},{parts[k % 4]}" for k, file in enumerate(files)]
+        (tmp_path / "x" / "labels.csv").write_text("file,split\n" + "\n".join(rows))
+        splits = load_dataset("x", tmp_path)
+        assert splits.official
+        assert sizes(splits) == [20, 10, 10]
+        (tmp_path / "x" / "labels.csv").write_text("file,split\n" + "\n".join(f"{f},fold1" for f in files))
+        with pytest.raises(
+            DataError, match=r"split 'fold1' of abnormal/001\.png, expected train, val or test"
+        ):
+            load_dataset("x", tmp_path)
 
     @pytest.mark.parametrize(
         ("table", "says"),

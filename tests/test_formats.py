@@ -15,7 +15,7 @@ from torchvision.datasets import ImageFolder
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats import format_of, read_images, write_images
-from synthaug.augment.images import concatenate
+from synthaug.augment.images import PARTS, concatenate
 from synthaug.augment.pseudonym import pseudonym
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
@@ -27,6 +27,12 @@ depths = pytest.mark.parametrize("kind", [{}, {"channels": 3}], ids=["grey", "rg
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def descriptions(target):
+    """The files that describe a data set and stand beside it; in a folder they are among its files."""
+    is_file = target.endswith((".h5", ".npz"))
+    return [f"{target}.README.md", f"{target}.croissant.json"] if is_file else []
 
 
 def in_class_order(images):
@@ -60,8 +66,7 @@ class TestEveryFormat:
         files = [tmp_path / target, *(tmp_path / target).rglob("*")]
         assert not [path for path in files if path.is_file() and b"P0-0" in path.read_bytes()]
         groups = in_class_order(read_images(tmp_path / target)).groups
-        if target != "out.npz":  # MedMNIST's layout has no patients
-            assert groups.tolist() == [g if g == "synthetic" else pseudonym(g) for g in sent.groups]
+        assert groups.tolist() == [g if g == "synthetic" else pseudonym(g) for g in sent.groups]
 
     def test_reads_at_the_size_asked_for(self, tmp_path, blended, target, kind):
         write_images(ImageStream.of(blended(**kind)), tmp_path / target)
@@ -76,7 +81,7 @@ class TestWriting:
             write_images(ImageStream.of(tiny((3, 3))), tmp_path / target)
         write_images(ImageStream.of(tiny((3, 3))), tmp_path / target, overwrite=True)
         assert len(read_images(tmp_path / target)) == 6
-        assert names(tmp_path) == [target]
+        assert names(tmp_path) == sorted([target, *descriptions(target)])
 
     @pytest.mark.parametrize("before", [True, False], ids=["over an old one", "anew"])
     def test_that_fails_leaves_what_was_there_and_no_litter(self, tmp_path, tiny, target, before):
@@ -90,7 +95,7 @@ class TestWriting:
 
         with pytest.raises(KeyboardInterrupt):
             write_images(replace(ImageStream.of(new), batches=batches()), tmp_path / target, overwrite=True)
-        assert names(tmp_path) == ([target] if before else [])
+        assert names(tmp_path) == (sorted([target, *descriptions(target)]) if before else [])
         if before:
             assert in_class_order(read_images(tmp_path / target)).digest() == in_class_order(old).digest()
 
@@ -148,7 +153,7 @@ class TestHDF5:
             assert file["provenance/index"][:].tolist() == [0, 1, 2, 3, 4]
             facts = dict(file.attrs)
         assert list(facts.pop("class_names")) == ["normal", "abnormal"]
-        assert facts == {"schema": "synthaug/1", "bits": 16, "licence": "CC0", "steps": 5}
+        assert facts == {"schema": "synthaug/2", "bits": 16, "licence": "CC0", "steps": 5}
 
     def test_without_patients_or_synthetic_images_has_neither(self, tmp_path, tiny):
         write_images(ImageStream.of(tiny((2, 2))), tmp_path / "out.h5")
@@ -166,6 +171,37 @@ class TestFolder:
         assert [label for _, label in theirs] == images.labels.tolist()
         pixels = np.stack([np.asarray(image) for image, _ in theirs]).transpose(0, 3, 1, 2)
         assert (pixels == images.pixels).all()
+
+    def test_of_a_divided_set_has_a_level_for_each_part_that_torchvision_reads(self, tmp_path, tiny):
+        images = tiny((6, 3), class_names=("b", "a"))
+        split = np.array(["train", "train", "val", "val", "test", "test", "train", "train", "train"])
+        write_images(ImageStream.of(replace(images, split=split)), tmp_path / "out")
+        sizes = {part: len(ImageFolder(tmp_path / "out" / part)) for part in PARTS}
+        assert sizes == {"train": 5, "val": 2, "test": 2}
+        assert ImageFolder(tmp_path / "out" / "val").classes == ["a", "b"]
+
+    def test_keeps_the_order_of_its_classes_and_the_empty_ones(self, tmp_path, tiny):
+        sent = tiny((2, 0, 3), class_names=("zebra", "Empty", "ape"))
+        write_images(ImageStream.of(sent), tmp_path / "out")
+        assert read_images(tmp_path / "out").counts() == {"zebra": 2, "Empty": 0, "ape": 3}
+
+    def test_keeps_classes_apart_whose_folders_would_be_one(self, tmp_path, tiny):
+        sent = tiny((1, 1, 1, 1), class_names=("a/b", "A_b", "a_b", "test"))
+        write_images(ImageStream.of(sent), tmp_path / "out")
+        assert len({path.parent.name.lower() for path in (tmp_path / "out").rglob("*.png")}) == 4
+        assert read_images(tmp_path / "out").counts() == dict.fromkeys(sent.class_names, 1)
+
+    def test_keeps_oblong_images_and_grey_ones_stored_as_colour(self, tmp_path, tiny):
+        grey = np.repeat(tiny((2, 2)).pixels[..., :5], 3, axis=1)
+        sent = replace(tiny((2, 2)), pixels=grey)
+        write_images(ImageStream.of(sent), tmp_path / "out")
+        assert read_images(tmp_path / "out").digest() == sent.digest()
+
+    def test_that_got_other_images_since_is_read_as_any_folder(self, tmp_path, tiny):
+        write_images(ImageStream.of(tiny((2, 2))), tmp_path / "out")
+        for path in (tmp_path / "out").glob("*/*.png"):
+            Image.new("RGB", (9, 9), (0, 100, 200)).save(path)
+        assert read_images(tmp_path / "out").image_shape == (3, 9, 9)
 
     def test_has_no_empty_class_folder_which_torchvision_would_refuse(self, tmp_path, tiny):
         write_images(ImageStream.of(tiny((2, 2)).of_class(1)), tmp_path / "out")
@@ -207,20 +243,10 @@ class TestFolder:
             read_images(tmp_path / "in")
 
 
-class TestNpz:
-    def test_has_the_layout_of_medmnist(self, tmp_path, tiny):
-        images = tiny((3, 2), channels=3, synthetic=True)
-        write_images(ImageStream.of(images), tmp_path / "out.npz")
-        with np.load(tmp_path / "out.npz") as file:
-            assert {f"{p}_{k}" for p in ("train", "val", "test") for k in ("images", "labels")} <= set(file)
-            assert (file["train_images"] == images.pixels.transpose(0, 2, 3, 1)).all()
-            assert file["train_labels"].shape == (5, 1)
-            assert file["val_images"].shape == (0, 8, 8, 3)
-
-    def test_gives_the_same_bytes_twice(self, tmp_path, tiny):
-        for name in ("one.npz", "two.npz"):
-            write_images(ImageStream.of(tiny((3, 2))), tmp_path / name)
-        assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+def test_a_table_is_no_format_to_write(tmp_path, tiny):
+    with pytest.raises(UsageError, match=r"out\.csv: CSV files are only read, write a folder"):
+        write_images(ImageStream.of(tiny((1, 1))), tmp_path / "out.csv")
+    assert names(tmp_path) == []
 
 
 class TestFormatOf:

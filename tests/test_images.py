@@ -115,7 +115,7 @@ def test_joining_refuses_what_differs(tiny):
 
 def test_splits_refuse_a_patient_who_is_in_two_of_them(tiny):
     images = tiny((3, 3), patients=1)
-    with pytest.raises(DataError, match="clinic: 1 groups in both train and test, the first is P0-0"):
+    with pytest.raises(DataError, match="clinic: 1 groups in both train and test, the first is anon-"):
         Splits(images.take([0, 1, 2]), images.take([3]), images.take([4, 5, 0]), name="clinic")
 
 

@@ -1,0 +1,148 @@
+"""A CSV file that names pictures and their classes, such as ChestX-ray14's Data_Entry_2017.csv; read only."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from synthaug.augment.decode import not_whole
+from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.folder_table import (
+    Row,
+    Table,
+    groups_of,
+    provenance_of,
+    read_rows,
+    split_of,
+    synthetic_of,
+)
+from synthaug.augment.images import LabeledImages
+from synthaug.augment.labels import class_order
+from synthaug.augment.picture_files import read_pictures
+from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.stream import Attributes, ImageStream
+from synthaug.augment.writing import PLAINLY, Writing
+
+FILE_COLUMNS = ("file", "filename", "path", "image", "image_id", "Image Index")
+LABEL_COLUMNS = ("label", "class", "target", "dx", "Finding Labels")
+GROUP_COLUMNS = ("patient_id", "patient", "subject_id", "lesion_id", "Patient ID")
+FINDINGS = "Finding Labels"  # ChestX-ray14's: findings with | between, or "No Finding"
+SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")  # tried in this order
+
+
+def read_csv(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
+    """The pictures that the rows of a CSV file name, each relative to the file's own folder.
+
+    A picture's suffix may be missing. The classes are the texts of the label's column, except that
+    ChestX-ray14's "Finding Labels" become normal ("No Finding") and abnormal. A column split (train, val,
+    test) divides the set. The columns of a labels.csv that synthaug wrote are understood.
+
+    Args:
+        path: a CSV file with a header.
+        reading: `images_from`, `label_from` and `group_from` name the columns, else the first known one is
+            taken; with `skip_bad`, rows without a label or a whole picture are left out.
+
+    Raises:
+        DataError: no row or column of that kind, an empty label, a missing or broken picture.
+        UsageError: a column that is asked for is not there.
+    """
+    columns, rows = read_rows(path)
+    file_column = _column(path, columns, FILE_COLUMNS, reading.images_from, "--images-from")
+    label_column = _column(path, columns, LABEL_COLUMNS, reading.label_from, "--label-from")
+    group_column = _group_column(path, columns, reading.group_from)
+    table = _by_file(path, rows, file_column)
+    paths = {file: _found(path.parent, file) for file in table}
+    if len(set(paths.values())) < len(paths):
+        raise DataError(f"{path}: found a picture with and without its suffix, keep one row")
+    bad = _bad_rows(table, paths, label_column)
+    if bad and (not reading.skip_bad or len(bad) == len(table)):
+        file, reason = next(iter(bad.items()))
+        raise DataError(f"{path}: {not_whole(file, reason)}")
+    pixels, kept = read_pictures(path, paths, reading, bad=bad)
+    files = list(table)
+    table = {files[k]: table[files[k]] for k in kept}
+    names = [_class_of(row[label_column], label_column) for row in table.values()]
+    class_names = class_order(names)
+    synthetic = synthetic_of(table)
+    split = split_of(path, table)
+    if split is not None and (undivided := np.flatnonzero(split == "")).size:
+        raise DataError(f"{path}: no split of {list(table)[undivided[0]]}, expected train, val or test")
+    return LabeledImages(
+        pixels=pixels,
+        labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
+        class_names=class_names,
+        synthetic=synthetic,
+        groups=None if group_column is None else groups_of(table, synthetic, group_column),
+        provenance=provenance_of(path, table) if synthetic.any() else None,
+        split=split,
+    )
+
+
+def refuse_csv(stream: ImageStream, path: Path, writing: Writing = PLAINLY) -> None:
+    """A CSV file holds no pixels.
+
+    Raises:
+        UsageError: always.
+    """
+    raise UsageError(f"{path.name}: CSV files are only read, write a folder, which gets a labels.csv")
+
+
+def no_facts(path: Path) -> Attributes:
+    """A CSV file says nothing of the whole set."""
+    return {}
+
+
+def _column(path: Path, columns: Sequence[str], known: Sequence[str], asked: str | None, flag: str) -> str:
+    if asked is not None:
+        if asked not in columns:
+            raise UsageError(f"{flag} {asked}: {path} has the columns {', '.join(columns)}")
+        return asked
+    for name in known:
+        if name in columns:
+            return name
+    found = ", ".join(columns) or "nothing"
+    raise DataError(f"{path}: found columns {found}, expected one of {', '.join(known)}: name it by {flag}")
+
+
+def _group_column(path: Path, columns: Sequence[str], asked: str | None) -> str | None:
+    if asked is None and not set(columns) & set(GROUP_COLUMNS):
+        return None
+    return _column(path, columns, GROUP_COLUMNS, asked, "--group-from")
+
+
+def _by_file(path: Path, rows: Sequence[Row], column: str) -> Table:
+    """Rows by the file they name.
+
+    Raises:
+        DataError: there is no row, or a file is named twice.
+    """
+    named = [row[column].strip() or f"(row {k})" for k, row in enumerate(rows, 1)]
+    if not named:
+        raise DataError(f"{path}: found no row, expected one for each picture")
+    file, times = Counter(named).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"{path}: found {file} in {times} rows, expected one row for each picture")
+    return dict(zip(named, rows, strict=True))
+
+
+def _found(folder: Path, file: str) -> Path:
+    """The file as named or with a suffix that pictures have; as named where there is none."""
+    candidates = (folder / f"{file}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in candidates if path.is_file()), folder / file)
+
+
+def _bad_rows(table: Table, paths: Mapping[str, Path], label_column: str) -> dict[str, str]:
+    bad = {}
+    for file, row in table.items():
+        if not paths[file].is_file():
+            bad[file] = "no such file"
+        elif not row[label_column].strip():
+            bad[file] = f"an empty {label_column}"
+    return bad
+
+
+def _class_of(text: str, column: str) -> str:
+    if column != FINDINGS:
+        return text.strip()
+    return "normal" if text.strip() == "No Finding" else "abnormal"

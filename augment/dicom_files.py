@@ -1,0 +1,159 @@
+"""The DICOM files below a folder, each looked at before any pixel is decoded; the bad ones set aside."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID
+
+from synthaug.augment.decode import warn_of_bad
+from synthaug.augment.dicom_labels import About, about, has_split_folders, labels_csv
+from synthaug.augment.errors import DataError, SynthaugError
+from synthaug.augment.progress import progress_bar
+from synthaug.augment.reading import Reading
+
+PLUG_INS = "pip install 'synthaug[dicom]'"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class DicomImage:
+    """A file whose pixels are still to be decoded.
+
+    Attributes:
+        shape: (H, W) of a frame.
+        channels: 1, or 3 for RGB, YCbCr and palettes.
+        bits: per pixel when nothing else is asked: 8, or 16 where `write_dicom` wrote 16.
+    """
+
+    path: Path
+    about: About
+    frames: int
+    shape: tuple[int, int]
+    channels: int
+    bits: int
+
+
+@dataclass
+class BadFiles:
+    """Files that cannot be read: the first stops the run, or all are left out and one warning names them."""
+
+    skip: bool
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def add(self, path: Path, reason: str) -> None:
+        """Note one, and why.
+
+        Raises:
+            DataError: it is not to be skipped.
+        """
+        if not self.skip:
+            found = f"{path}: expected a whole DICOM image with a label, found {reason}"
+            raise DataError(f"{found}: mend or remove it, or add --skip-bad")
+        self.reasons[str(path)] = reason
+
+    def warn(self, folder: Path, total: int) -> None:
+        """One warning, which counts them and names the first ten; nothing where there are none."""
+        warn_of_bad(folder, self.reasons, total)
+
+
+def dicom_files(folder: Path) -> Iterator[Path]:
+    """The files below `folder` that claim to be DICOM, by suffix or first bytes: many have no suffix."""
+    return (path for path in folder.rglob("*") if path.is_file() and _claims_dicom(path))
+
+
+def look_at(paths: Sequence[Path], folder: Path, reading: Reading, bad: BadFiles) -> list[DicomImage]:
+    """What the files' headers say of their images, in the files' order, without the bad ones."""
+    files = {path: path.relative_to(folder).as_posix() for path in paths}
+    table, divided = labels_csv(folder), has_split_folders(files.values())
+
+    def look(path: Path) -> DicomImage:
+        dataset = dcmread(path, stop_before_pixels=True)
+        return _image(path, dataset, about(dataset, files[path], reading, table, divided))
+
+    images = [image for _, image in sound(look, paths, paths, bad, "look at")]
+    if not any(image.about.split for image in images):
+        return images
+    for image in images:  # of a divided set, everything real must be in a part
+        if not image.about.split and not image.about.synthetic:
+            bad.add(image.path, "no split, where other files have one")
+    kept = [image for image in images if image.about.split or image.about.synthetic]
+    return [replace(image, about=replace(image.about, split=image.about.split or "train")) for image in kept]
+
+
+def sound(
+    work: Callable[[Item], Result], items: Sequence[Item], paths: Sequence[Path], bad: BadFiles, what: str
+) -> list[tuple[int, Result]]:
+    """(number, result) of each item for which `work` succeeds, in threads; the others' files are bad."""
+
+    def attempt(item: Item) -> tuple[list[Result], str]:
+        try:
+            return [work(item)], ""
+        except SynthaugError:  # not the file's fault
+            raise
+        except Exception as error:  # a damaged file fails anywhere inside the decoders, with any exception
+            return [], _reason(error)
+
+    results: list[tuple[int, Result]] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(what, len(items)) as advance:
+        for k, (result, reason) in enumerate(pool.map(attempt, items)):
+            if reason:
+                bad.add(paths[k], reason)
+            results.extend((k, one) for one in result)
+            advance(1)
+    return results
+
+
+def has_plug_ins() -> bool:
+    """Whether the extra's decoders are installed."""
+    return find_spec("libjpeg") is not None and find_spec("openjpeg") is not None
+
+
+def _claims_dicom(path: Path) -> bool:
+    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+        return False
+    if path.suffix.lower() in (".dcm", ".dicom", ".ima"):
+        return True
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def _image(path: Path, dataset: Dataset, known: About) -> DicomImage:
+    if not dataset.get("Rows") or not dataset.get("Columns"):
+        kind = UID(dataset.get("SOPClassUID") or "").name or "unknown"
+        raise ValueError(f"no image (SOP class {kind})")
+    if dataset.SamplesPerPixel not in (1, 3):
+        raise ValueError(f"{dataset.SamplesPerPixel} samples per pixel")
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        raise ValueError("no transfer syntax")
+    if syntax.is_compressed and not get_decoder(syntax).is_available:
+        raise DataError(f"{path}: compressed by {syntax.name}, which needs a plug-in: {PLUG_INS}")
+    coloured = dataset.SamplesPerPixel == 3 or dataset.PhotometricInterpretation == "PALETTE COLOR"
+    return DicomImage(
+        path=path,
+        about=known,
+        frames=int(dataset.get("NumberOfFrames") or 1),
+        shape=(int(dataset.Rows), int(dataset.Columns)),
+        channels=3 if coloured else 1,
+        bits=16 if known.ours and dataset.BitsAllocated == 16 else 8,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder says, in one line."""
+    if isinstance(error, InvalidDicomError):
+        return "no DICOM file: the letters DICM do not stand at byte 128 (PS3.10 7.1)"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = "; ".join(lines)[:300]
+    if "plugins" in said and not has_plug_ins():
+        return f"{said} ({PLUG_INS} may read it)"
+    return said

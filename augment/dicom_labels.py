@@ -1,0 +1,200 @@
+"""What a DICOM file says of its image beside the pixels: class, patient, split, and who made it."""
+
+import csv
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.multival import MultiValue
+
+from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.images import PARTS
+from synthaug.augment.labels import class_order
+from synthaug.augment.reading import Reading
+
+Table = Mapping[str, Mapping[str, str]]  # the rows of labels.csv by file, and by SOPInstanceUID
+SPLIT_NAMES = {**{part: part for part in PARTS}, "valid": "val", "validation": "val"}
+UNKNOWN = "unknown"  # one name for all patients without one: no split can part them
+# A class name is printed and written everywhere, so it must not be what tells one person from another.
+IDENTIFYING = {"PatientID", "OtherPatientIDs", "AccessionNumber", "PatientBirthDate", "StudyID"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a file's image; the lower half is empty in files that `write_dicom` did not make."""
+
+    synthetic: bool
+    patient: str  # as the file has it, "" where unknown; stays in memory
+    split: str  # of PARTS, "" where not said
+    class_name: str = ""
+    ours: bool = False
+    all_classes: tuple[str, ...] = ()
+    generator: bytes = b""
+    seed: int = 0
+    index: int = 0
+    position: int = 0
+
+
+def about(dataset: Dataset, file: str, reading: Reading, table: Table | None, divided: bool) -> About:
+    """Class, patient and split of one file.
+
+    The class is that of the attribute `reading.label_from`, else the one `write_dicom` noted, else that of
+    labels.csv, else the sub-folder the file lies in.
+
+    Args:
+        file: its path below the data set's folder.
+        table: labels.csv, None where there is none.
+        divided: whether train/, val/ and test/ at the top are splits, not classes.
+
+    Raises:
+        ValueError: it has no label; what is missing, in a few words.
+    """
+    note = _note(dataset)
+    row = _row(dataset, file, table)
+    uid, synthetic = dataset.get("StudyInstanceUID"), dataset.get("SyntheticData") == "YES"
+    patient = row.get("patient_id") or _text(dataset, reading.group_from or "PatientID")
+    if not patient and not note and not reading.group_from:
+        patient = str(uid or "")
+    folders = file.split("/")[:-1]
+    split = SPLIT_NAMES.get(folders[0].lower(), "") if divided and folders else ""
+    folders = folders[1:] if split else folders
+    split = _split(note.pop("split", "")) or _split(row.get("split") or "") or split
+    known = About(synthetic, "" if synthetic else patient, split, **note)
+    if reading.label_from:
+        label = _text(dataset, reading.label_from)
+        if not label:
+            raise ValueError(f"no {reading.label_from} in it")
+        return replace(known, class_name=label, all_classes=())
+    if known.all_classes:
+        return known
+    if table is not None:
+        if not row.get("label"):
+            raise ValueError("no label for it in labels.csv")
+        return replace(known, class_name=row["label"])
+    if not folders:
+        raise ValueError(f"it in no class folder, expected <class>/{file}")
+    return replace(known, class_name=folders[0])
+
+
+def has_split_folders(files: Collection[str]) -> bool:
+    """Whether there are both a train/ and a test/ folder at the top."""
+    tops = {SPLIT_NAMES.get(file.split("/")[0].lower()) for file in files if "/" in file}
+    return {"train", "test"} <= tops
+
+
+def check_keywords(reading: Reading) -> None:
+    """Stop where a label or group is asked of an attribute that is none, is no text, or names a person.
+
+    Raises:
+        UsageError: so.
+    """
+    for flag, keyword in (("--label-from", reading.label_from), ("--group-from", reading.group_from)):
+        if keyword is None:
+            continue
+        tag = tag_for_keyword(keyword)
+        if tag is None:
+            raise UsageError(
+                f"{flag} {keyword}: no DICOM keyword, expected one such as BodyPartExamined or Modality"
+            )
+        kind = dictionary_VR(tag)
+        if kind in ("SQ", "OB", "OW", "OF", "OD", "OL", "OV", "UN"):
+            raise UsageError(
+                f"{flag} {keyword}: of VR {kind}, expected an attribute that is text or a number"
+            )
+        if flag == "--label-from" and (keyword in IDENTIFYING or kind in ("PN", "UI")):
+            raise UsageError(f"{flag} {keyword}: tells one person from another, expected what tells classes")
+
+
+def labels_csv(folder: Path) -> Table | None:
+    """The rows of `folder`/labels.csv by file and by SOPInstanceUID; None where there is none.
+
+    Raises:
+        DataError: it is no such table.
+    """
+    path = folder / "labels.csv"
+    if not path.exists():
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as table:  # spreadsheets begin with a mark
+            reader = csv.DictReader(table)
+            columns = reader.fieldnames or []
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: expected comma-separated text in UTF-8, found {error}") from None
+    keys = [name for name in ("SOPInstanceUID", "file") if name in columns]
+    if not keys or "label" not in columns:
+        found = ", ".join(columns) or "nothing"
+        raise DataError(f"{path}: found columns {found}, expected file or SOPInstanceUID, and label")
+    wrong = {row.get("split") or "" for row in rows} - {"", *SPLIT_NAMES}
+    if wrong:
+        raise DataError(f"{path}: found split {min(wrong)!r}, expected {', '.join(PARTS)}")
+    return {row[key]: row for key in keys for row in rows if row.get(key)}
+
+
+def class_names(files: Sequence[About], folder: Path) -> tuple[str, ...]:
+    """The exports' own classes in their order, then all others; of two, the normal one first.
+
+    Raises:
+        DataError: exports with different classes side by side.
+    """
+    noted = {file.all_classes for file in files if file.all_classes}
+    if len(noted) > 1:
+        raise DataError(
+            f"{folder}: exports with classes {sorted(noted)}, expected one list, read them one by one"
+        )
+    first = noted.pop() if noted else ()
+    return (*first, *class_order({file.class_name for file in files} - set(first)))
+
+
+def groups(files: Sequence[About]) -> npt.NDArray[np.str_] | None:
+    """A name per patient; real images without one share a name, so that no split can part them."""
+    if not any(file.patient for file in files):
+        return None
+    return np.array(["synthetic" if file.synthetic else file.patient or UNKNOWN for file in files])
+
+
+def _note(dataset: Dataset) -> dict[str, Any]:
+    """What `write_dicom` noted in Image Comments, as fields of `About`; {} in any other file."""
+    comments = str(dataset.get("ImageComments", ""))
+    if not comments.startswith('{"synthaug":'):
+        return {}
+    note = json.loads(comments)
+    names = tuple(str(name) for name in note["class_names"])
+    label = int(note["label"])
+    if not 0 <= label < len(names):
+        raise ValueError(f"label {label} among {len(names)} classes")
+    return {
+        "ours": True,
+        "class_name": names[label],
+        "all_classes": names,
+        "split": str(note.get("split") or ""),
+        "generator": str(note.get("generator", "")).encode("ascii"),
+        "seed": int(note.get("seed", 0)),
+        "index": int(note.get("index", 0)),
+        "position": int(dataset.get("InstanceNumber") or 0),
+    }
+
+
+def _row(dataset: Dataset, file: str, table: Table | None) -> Mapping[str, str]:
+    if table is None:
+        return {}
+    return table.get(file) or table.get(str(dataset.get("SOPInstanceUID", ""))) or {}
+
+
+def _split(name: str) -> str:
+    if name and name.lower() not in SPLIT_NAMES:
+        raise ValueError(f"split {name!r}")
+    return SPLIT_NAMES[name.lower()] if name else ""
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """An attribute's value in one line; "" where it is absent or empty."""
+    value = dataset.get(keyword)
+    values = value if isinstance(value, MultiValue) else [value]
+    return " ".join("\\".join("" if part is None else str(part) for part in values).split())

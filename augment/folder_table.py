@@ -1,0 +1,113 @@
+"""What a table says of images, row by row: class, patient, split, and where synthetic ones came from.
+
+`labels.csv` in a folder of images has the columns of `COLUMNS`; those from synthetic on are ours.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaug.augment.errors import DataError
+from synthaug.augment.images import PROVENANCE, LabeledImages
+
+Row = Mapping[str, str]
+Table = Mapping[str, Row]  # rows by file
+LABELS = "labels.csv"
+COLUMNS = ("file", "label", "patient_id", "split", "synthetic", "generator", "seed", "index")
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+def read_rows(path: Path) -> tuple[list[str], list[Row]]:
+    """The columns of a CSV file with a header, and its rows.
+
+    Raises:
+        DataError: it is no comma-separated text in UTF-8.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a mark
+            reader = csv.DictReader(file, restval="")
+            return list(reader.fieldnames or []), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: expected comma-separated text in UTF-8, found {error}") from None
+
+
+def labels_csv(folder: Path, files: Sequence[str]) -> Table:
+    """The rows of `labels.csv` by file, in the order of `files` or of a table that we wrote; else empty rows.
+
+    Raises:
+        DataError: it does not fit the files.
+    """
+    path = folder / LABELS
+    if not path.exists():
+        return {file: {} for file in files}
+    columns, found = read_rows(path)
+    rows = {row.get("file", ""): row for row in found}
+    if "file" not in columns:
+        raise DataError(f"{path}: found columns {', '.join(columns)}, expected file, label and patient_id")
+    missing = [file for file in files if file not in rows]
+    if missing:
+        raise DataError(f"{path}: {len(missing)} images have no row, the first is {missing[0]}: add them")
+    if set(COLUMNS) <= set(columns):  # ours: in the order in which the images were written
+        known = set(files)
+        return {file: row for file, row in rows.items() if file in known}
+    return {file: rows[file] for file in files}
+
+
+def rows_of(batch: LabeledImages, files: Sequence[str]) -> list[tuple[object, ...]]:
+    """The rows, in the order of `COLUMNS`, of images that are written as `files`."""
+    rows: list[tuple[object, ...]] = []
+    for k, file in enumerate(files):
+        made = bool(batch.synthetic[k])
+        patient = "" if batch.groups is None or made else batch.groups[k]
+        split = "" if batch.split is None else batch.split[k]
+        origin = (b"", "", "") if batch.provenance is None else batch.provenance[k].item()
+        label = batch.class_names[batch.labels[k]]
+        rows.append((file, label, patient, split, int(made), origin[0].decode(), *origin[1:]))
+    return rows
+
+
+def synthetic_of(table: Table) -> npt.NDArray[np.bool_]:
+    """Which images are marked as made by a generator."""
+    return np.array([row.get("synthetic") == "1" for row in table.values()], dtype=bool)
+
+
+def groups_of(table: Table, synthetic: npt.NDArray[np.bool_], column: str) -> npt.NDArray[np.str_] | None:
+    """Patients; where some images have one, each other real image counts as a patient of its own."""
+    if not any(row.get(column) for row in table.values()):
+        return None
+    own = zip(table.items(), synthetic, strict=True)
+    return np.array([row.get(column) or ("synthetic" if made else file) for (file, row), made in own])
+
+
+def split_of(path: Path, table: Table) -> npt.NDArray[np.str_] | None:
+    """Train, val or test of each image, "" where a row says nothing; None where no row says anything.
+
+    Raises:
+        DataError: a split has another name.
+    """
+    said = [row.get("split") or "" for row in table.values()]
+    if not any(said):
+        return None
+    for file, name in zip(table, said, strict=True):
+        if name and name.lower() not in SPLIT_NAMES:
+            raise DataError(f"{path}: split {name!r} of {file}, expected train, val or test")
+    return np.array([SPLIT_NAMES.get(name.lower(), "") for name in said])
+
+
+def provenance_of(path: Path, table: Table) -> npt.NDArray[np.void] | None:
+    """Where synthetic images came from; None where no row names a generator.
+
+    Raises:
+        DataError: a row names a generator without a seed and an index.
+    """
+    origins = np.zeros(len(table), PROVENANCE)
+    for k, (file, row) in enumerate(table.items()):
+        if generator := row.get("generator"):
+            try:
+                origins[k] = (generator.encode("ascii"), int(row["seed"]), int(row["index"]))
+            except (KeyError, TypeError, ValueError):
+                raise DataError(f"{path}: generator of {file}, expected its seed and index too") from None
+    return origins if (origins["generator"] != b"").any() else None

@@ -1,0 +1,138 @@
+"""HDF5 files that others made: an array of images beside an array of labels, under whatever names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from synthaug.augment.cache import cached_rows
+from synthaug.augment.errors import DataError
+from synthaug.augment.hdf5_compression import require_filters
+from synthaug.augment.hdf5_shards import sources_of
+from synthaug.augment.images import LabeledImages, Pixels
+from synthaug.augment.labels import class_order
+from synthaug.augment.reading import Reading
+
+IMAGES = ("images", "imgs")
+LABELS = ("labels",)
+LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels"
+ROWS = 256  # decoded at a time
+
+
+def read_foreign(path: Path, file: h5py.File, reading: Reading) -> LabeledImages:
+    """Images of uint8, uint16 or float in [0, 1], which becomes 8 bits or as many as asked.
+
+    Labels are whole numbers, named by an attribute `class_names` where the file has one, or text.
+
+    Raises:
+        DataError: an array is missing, or of another shape or type.
+    """
+    images = _array(path, file, reading.images_from, IMAGES, "--images-from")
+    labels = _array(path, file, reading.label_from, LABELS, "--label-from")
+    groups = None
+    if reading.group_from is not None:
+        groups = _texts(_column(path, _array(path, file, reading.group_from, (), "--group-from")))
+    numbers, names = _classes(path, file, labels)
+    if len({len(images), len(numbers), len(numbers if groups is None else groups)}) > 1:
+        raise DataError(f"{path}: {len(images)} images and {len(numbers)} labels, expected one for each")
+    if not len(images):
+        raise DataError(f"{path}: found no image in it, expected at least one")
+    return LabeledImages(_pixels(path, file, images, reading.bits or 8), numbers, names, groups=groups)
+
+
+def _array(
+    path: Path, file: h5py.File, asked: str | None, usual: tuple[str, ...], option: str
+) -> h5py.Dataset:
+    for name in (asked,) if asked else usual:
+        if isinstance(file.get(name), h5py.Dataset):
+            return file[name]
+    there: list[str] = []
+    file.visititems(lambda name, item: there.append(name) if isinstance(item, h5py.Dataset) else None)
+    wanted = f"an array {asked}" if asked else f"a file of schema synthaug/1 or 2, or an array {usual[0]}"
+    found = ", ".join(there[:12]) or "nothing"
+    raise DataError(f"{path}: found {found}, expected {wanted} (name another by {option})")
+
+
+def _column(path: Path, array: h5py.Dataset) -> npt.NDArray[Any]:
+    """(N,) of an (N,) or (N, 1) array."""
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
+        raise DataError(
+            f"{path}: {array.name[1:]} of shape {array.shape}, expected (N,) or (N, 1): one class or group "
+            "for each image, not one-hot or multi-label rows"
+        )
+    values = array.asstr()[()] if h5py.check_string_dtype(array.dtype) else array[()]
+    column: npt.NDArray[Any] = values.reshape(-1)
+    return column
+
+
+def _texts(values: npt.NDArray[Any]) -> npt.NDArray[np.str_]:
+    return np.array([str(value) for value in values.tolist()], dtype=np.str_)
+
+
+def _classes(
+    path: Path, file: h5py.File, labels: h5py.Dataset
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """(N,) labels, and the names they are indices of."""
+    values = _column(path, labels)
+    if h5py.check_string_dtype(labels.dtype):
+        texts = _texts(values)
+        names = class_order(texts.tolist())
+        return np.array([names.index(text) for text in texts.tolist()], np.int64), names
+    if values.dtype.kind not in "iub":
+        raise DataError(f"{path}: {labels.name[1:]} of type {values.dtype}, expected whole numbers or text")
+    numbers = values.astype(np.int64)
+    highest = int(numbers.max(initial=-1))
+    if numbers.min(initial=0) < 0 or highest >= 1 << 16:
+        raise DataError(
+            f"{path}: {labels.name[1:]} from {numbers.min()} to {highest}, expected classes from 0 on"
+        )
+    said = labels.attrs.get("class_names", file.attrs.get("class_names"))
+    if said is None:
+        return numbers, tuple(str(k) for k in range(highest + 1))
+    names = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in np.asarray(said).reshape(-1))
+    if highest >= len(names):
+        raise DataError(f"{path}: label {highest}, expected less than {len(names)}, one per class name")
+    return numbers, names
+
+
+def _pixels(path: Path, file: h5py.File, images: h5py.Dataset, bits: int) -> Pixels:
+    """(N, C, H, W), decoded into the cache."""
+    name = images.name[1:]
+    shape = images.shape
+    if len(shape) == 4 and shape[3] in (1, 3):
+        axes: tuple[int, ...] = (0, 3, 1, 2)
+    elif len(shape) == 4 and shape[1] in (1, 3):
+        axes = (0, 1, 2, 3)
+    elif len(shape) == 3:
+        axes = (0, 1, 2)
+    else:
+        raise DataError(f"{path}: {name} of shape {shape}, expected {LAYOUTS}")
+    float_images = images.dtype.kind == "f"
+    if not float_images and images.dtype not in (np.uint8, np.uint16):
+        raise DataError(f"{path}: {name} of type {images.dtype}, expected uint8, uint16 or float in [0, 1]")
+    files = sources_of(path, file)
+    for source in files:
+        if not source.is_file():
+            raise DataError(f"{path}: {source}, where its images are, is missing: move both together")
+    require_filters(path, images)
+    dtype = np.dtype(np.uint8 if bits == 8 else np.uint16) if float_images else images.dtype
+
+    def blocks() -> Iterator[npt.NDArray[Any]]:
+        for start in range(0, len(images), ROWS):
+            block = images[start : start + ROWS]
+            yield _scaled(path, name, block, dtype) if float_images else block
+
+    how = ("foreign hdf5", images.name, dtype.str)
+    rows = cached_rows([path, *files], how, shape, dtype, blocks)
+    return rows[:, None] if rows.ndim == 3 else rows.transpose(axes)
+
+
+def _scaled(path: Path, name: str, block: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    low, high = float(block.min()), float(block.max())
+    if not (low >= 0 and high <= 1):  # says no to NaN too
+        raise DataError(f"{path}: {name} from {low:g} to {high:g}, expected float in [0, 1], uint8 or uint16")
+    scaled: npt.NDArray[Any] = (block * np.iinfo(dtype).max).round().astype(dtype)
+    return scaled

@@ -1,0 +1,144 @@
+"""What an archive turns away, what is never sent to one, and what is no archive: one line each."""
+# ruff: noqa: F811 (fixtures are imported)
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from archive_fixtures import exported, garbage, leaves_a_socket, original, orthanc, running, send  # noqa: F401
+from cli_runner import synthaug
+from conftest import tiny_images
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+from synthaug.augment.formats import write_images
+from synthaug.augment.images import LabeledImages
+from synthaug.augment.stream import ImageStream
+
+
+class TestAnArchiveThatRefuses:
+    @pytest.fixture
+    def refusal(self, exported: Path) -> Callable[..., str]:
+        def said(way: str, address: str) -> str:
+            run = synthaug("export", exported, way, address)
+            assert run.status == 4
+            line = run.err.strip().splitlines()[-1]
+            assert line.startswith("synthaug: ")
+            assert "0 of 20 instances are stored there" in line
+            assert "Traceback" not in run.err
+            return line
+
+        return said
+
+    def test_another_ae_title(self, orthanc, refusal):
+        said = refusal("--to-pacs", f"NOBODY@127.0.0.1:{orthanc.dicom}")
+        assert "association rejected (Called AE title not recognised)" in said
+        assert "called NOBODY, calling SYNTHAUG" in said
+
+    @leaves_a_socket
+    def test_a_closed_port(self, refusal):
+        assert "no connection (Connection refused)" in refusal("--to-pacs", "ARCHIVE@127.0.0.1:1")
+        assert "no connection (Connection refused)" in refusal(
+            "--to-dicomweb", "http://127.0.0.1:1/dicom-web"
+        )
+
+    def test_another_kind_of_port(self, orthanc, refusal):
+        assert "check that it is a DICOM port" in refusal("--to-pacs", f"ARCHIVE@127.0.0.1:{orthanc.http}")
+        assert "no connection" in refusal("--to-dicomweb", f"http://127.0.0.1:{orthanc.dicom}")
+        assert "TLS failed" in refusal("--to-dicomweb", f"https://127.0.0.1:{orthanc.http}")
+
+    def test_another_path(self, orthanc, refusal):
+        assert "404 Not Found (Unknown resource)" in refusal("--to-dicomweb", f"{orthanc.root}/elsewhere")
+
+    def test_no_credentials_or_wrong_ones(self, orthanc, refusal, monkeypatch):
+        monkeypatch.setenv("SYNTHAUG_DICOMWEB_PASSWORD", "a guess")
+        assert "401 Unauthorized, set SYNTHAUG_DICOMWEB_USER" in refusal("--to-dicomweb", orthanc.url)
+        monkeypatch.delenv("SYNTHAUG_DICOMWEB_USER")
+        monkeypatch.delenv("SYNTHAUG_DICOMWEB_PASSWORD")
+        assert "401 Unauthorized" in refusal("--to-dicomweb", orthanc.url)
+        assert orthanc.rest("/instances") == []
+
+
+class TestWhatIsNotSent:
+    def test_is_what_the_memorization_gate_stops(self, orthanc, tmp_path):
+        real = tiny_images((20, 20), side=32)
+        write_images(ImageStream.of(real), tmp_path / "real.h5")
+        copies = tiny_images((2, 2), side=32, synthetic=True)
+        copied = LabeledImages(
+            real.pixels[:4], copies.labels, copies.class_names, copies.synthetic, None, copies.provenance
+        )
+        write_images(ImageStream.of(copied, memorization_gate="not checked"), tmp_path / "set-dicom")
+        compared = ("--training-images", tmp_path / "real.h5")
+        run = send(tmp_path / "set-dicom", "--to-pacs", orthanc, *compared)
+        assert run.status == 3, run.err
+        assert "near copies of training images" in run.err
+        assert orthanc.rest("/instances") == []
+        run = send(tmp_path / "set-dicom", "--to-pacs", orthanc, *compared, "--allow-near-copies")
+        assert run.status == 0, run.err
+        assert len(orthanc.rest("/instances")) == 4
+
+    def test_is_an_original(self, tmp_path):
+        (tmp_path / "in").mkdir()
+        shutil.copy(get_testdata_file("CT_small.dcm"), tmp_path / "in" / "a.dcm")
+        run = synthaug("export", tmp_path / "in", "--to-pacs", "A@127.0.0.1:1")
+        assert run.status == 2
+        assert "export it first, so that identities are removed" in run.err
+
+    def test_is_an_original_among_exported_files(self, exported):
+        shutil.copy(get_testdata_file("CT_small.dcm"), exported / "normal" / "extra")
+        run = synthaug("export", exported, "--to-pacs", "A@127.0.0.1:1")
+        assert run.status == 2
+        assert "normal/extra: not written by synthaug or it names a patient" in run.err
+
+    def test_is_an_exported_file_that_was_given_a_name(self, exported):
+        path = next(exported.rglob("*.dcm"))
+        dataset = dcmread(path)
+        dataset.PatientName = "Doe^Jane"
+        dataset.save_as(path)
+        run = synthaug("export", exported, "--to-pacs", "A@127.0.0.1:1")
+        assert run.status == 2
+        assert "Doe" not in run.err
+
+
+TO_PACS = ("--to-pacs", "A@127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("set-dicom",), "expected TARGET, --to-dicomweb or --to-pacs"),
+        (("set-dicom", *TO_PACS, "--to-dicomweb", "http://127.0.0.1:1"), "expected one archive"),
+        (("set-dicom", "b-dicom", "--resume"), "--resume: goes on sending"),
+        (("phantom:n=60", *TO_PACS), "phantom:n=60: no DICOM folder"),
+        (("phantom:n=60", "b.h5", *TO_PACS), "an archive takes DICOM"),
+        (("set-dicom", *TO_PACS, "--bits", "8"), "--bits"),
+        (("set-dicom", *TO_PACS, "--size", "16", "--split", "test"), "--split, --size"),
+        (("set-dicom", *TO_PACS, "--body-part", "CHEST"), "--body-part"),
+        (("phantom:n=60", "set-dicom", *TO_PACS, "--resume"), "was made of something else"),
+        (("phantom:n=60", "set-dicom", *TO_PACS, "--resume", "--overwrite"), "--resume and --overwrite"),
+        (("set-dicom", "--to-pacs", "127.0.0.1:104"), "expected AE@host:port"),
+        (("set-dicom", "--to-pacs", "SEVENTEEN_LETTERS@127.0.0.1:104"), "expected AE@host:port"),
+        (("set-dicom", "--to-pacs", "A@127.0.0.1:70000"), "expected AE@host:port"),
+        (("set-dicom", "--to-dicomweb", "ftp://127.0.0.1"), "expected http(s)://host:port/path"),
+        (("set-dicom", "--to-dicomweb", "http://me:mine@127.0.0.1"), "credentials in the URL"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, word, exported, monkeypatch):
+    monkeypatch.chdir(exported.parent)
+    run = synthaug("export", *arguments)
+    assert run.status == 2
+    assert word in run.err
+    assert len(run.err.strip().splitlines()) == 1
+    assert "mine" not in run.err
+
+
+@pytest.mark.parametrize(
+    ("way", "module"), [("--to-dicomweb", "dicomweb_client"), ("--to-pacs", "pynetdicom")]
+)
+def test_a_missing_library_names_the_extra(way, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)  # as where it is not installed
+    run = synthaug("export", "a-dicom", way, "http://a" if way == "--to-dicomweb" else "A@b:1")
+    assert run.status == 2
+    assert "pip install 'synthaug[pacs]'" in run.err
