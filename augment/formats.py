@@ -13,7 +13,7 @@ from synthaug.augment.dicom import holds_dicom, read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, read_folder, write_folder
 from synthaug.augment.hdf5 import read_hdf5, read_hdf5_attributes, write_hdf5
-from synthaug.augment.hdf5_shards import replacing_set
+from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.npz import read_npz, read_npz_attributes, write_npz
 from synthaug.augment.picture_files import HEEDED

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from synthaug.augment.dicom_image import Export, Source
-from synthaug.augment.dicom_writer import write_dicom
+from synthaug.augment.dicom.image import Export, Source
+from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

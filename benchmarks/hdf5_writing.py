@@ -18,7 +18,7 @@ import torch
 
 from synthaug.augment.datasets import load_dataset
 from synthaug.augment.formats import write_images
-from synthaug.augment.hdf5_compression import COMPRESSIONS
+from synthaug.augment.hdf5.compression import COMPRESSIONS
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing
 from synthaug.generators.sampling import Synthesizer

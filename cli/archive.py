@@ -13,7 +13,7 @@ from synthaug.cli.gate import gate_of_export
 from synthaug.cli.output import Output
 
 if TYPE_CHECKING:
-    from synthaug.augment.archive import Archive, Instance
+    from synthaug.augment.archive.instances import Archive, Instance
 
 PANEL = "Sending to an archive"
 ToDicomWeb = Annotated[
@@ -41,11 +41,11 @@ def archive_at(dicomweb: str | None, pacs: str | None, resume: bool) -> "Archive
     if dicomweb is not None and pacs is not None:
         raise UsageError("--to-dicomweb and --to-pacs: expected one archive, send to the other afterwards")
     if dicomweb is not None:
-        from synthaug.augment.dicomweb import DicomWeb
+        from synthaug.augment.archive.dicomweb import DicomWeb
 
         return DicomWeb(dicomweb)
     if pacs is not None:
-        from synthaug.augment.pacs import Pacs
+        from synthaug.augment.archive.pacs import Pacs
 
         return Pacs(pacs)
     if resume:
@@ -114,9 +114,9 @@ def send_as_it_is(
         UsageError: synthaug did not export the folder, or nothing in it can be compared.
         DataError: not everything is in the archive.
     """
-    from synthaug.augment.archive import exported_instances
+    from synthaug.augment.archive.instances import exported_instances
+    from synthaug.augment.archive.sending import refuse_begun
     from synthaug.augment.formats import read_attributes, read_images
-    from synthaug.augment.sending import refuse_begun
     from synthaug.augment.stream import ImageStream
     from synthaug.evaluation.gate import ATTRIBUTE
 
@@ -160,8 +160,8 @@ def send_files(
     Raises:
         DataError: not everything is in the archive; the result says how much is.
     """
+    from synthaug.augment.archive.sending import send
     from synthaug.augment.progress import progress_bar
-    from synthaug.augment.sending import send
 
     with progress_bar(f"send to {archive.address}", len(files)) as advance:
         done = send(files, folder, archive, resume=resume, advance=advance)

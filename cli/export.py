@@ -77,7 +77,7 @@ def export(
     Labels, class names, synthetic flags and provenance go along. Exit status 3, no file, and nothing sent,
     when near copies of training images are among the synthetic ones.
     """
-    from synthaug.augment.archive import exported_instances
+    from synthaug.augment.archive.instances import exported_instances
     from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.datasets import load_dataset, named_datasets, read_part
     from synthaug.augment.formats import format_of, read_attributes, write_images

@@ -8,8 +8,8 @@ from typing import Any
 
 from synthaug.augment.datasets import load_dataset
 from synthaug.augment.formats import FORMATS, write_images
-from synthaug.augment.hdf5 import SCHEMA
-from synthaug.augment.hdf5_partial import PartialSet
+from synthaug.augment.hdf5.file import SCHEMA
+from synthaug.augment.hdf5.partial import PartialSet
 from synthaug.augment.reading import refuse_unheeded
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

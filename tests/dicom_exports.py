@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthaug.augment.dicom_writer import write_dicom
+from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import PLAINLY, Writing

@@ -25,10 +25,10 @@ from conftest import tiny_images
 from orthanc import PASSWORD, USER, Orthanc, archive, credentials
 from pydicom import Dataset, dcmread
 
-from synthaug.augment.archive import exported_instances
+from synthaug.augment.archive.instances import exported_instances
+from synthaug.augment.archive.sending import acknowledged
 from synthaug.augment.formats import write_images
 from synthaug.augment.images import LabeledImages, concatenate
-from synthaug.augment.sending import acknowledged
 from synthaug.augment.stream import ImageStream
 
 WAYS = pytest.mark.parametrize("way", ["--to-dicomweb", "--to-pacs"])
@@ -38,7 +38,7 @@ Pixels = dict[str, npt.NDArray[np.generic]]  # by SOP Instance UID
 @pytest.fixture(autouse=True)
 def _few_images_per_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few images are several requests."""
-    monkeypatch.setattr("synthaug.augment.dicomweb.DicomWeb.per_request", 4)
+    monkeypatch.setattr("synthaug.augment.archive.dicomweb.DicomWeb.per_request", 4)
 
 
 def blend(synthetic: int, real: int) -> LabeledImages:

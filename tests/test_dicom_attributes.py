@@ -14,8 +14,8 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from synthaug.augment.dicom import read_dicom
-from synthaug.augment.dicom_codes import FINDINGS
-from synthaug.augment.dicom_image import Export, Source, sha256
+from synthaug.augment.dicom.codes import FINDINGS
+from synthaug.augment.dicom.image import Export, Source, sha256
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.writing import PLAINLY, Writing
 

@@ -14,7 +14,7 @@ from conftest import tiny_images
 from dicom_exports import export
 
 from synthaug.augment.atomic import replacing
-from synthaug.augment.dicom_writer import write_dicom
+from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.errors import SynthaugError
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
@@ -64,7 +64,7 @@ def without_a_folder(folder: Path) -> None:
 KILLED = """
 import os, signal
 from test_dicom_processes import TWO, many, tiny_images, workers
-from synthaug.augment.dicom_writer import write_dicom
+from synthaug.augment.dicom.writer import write_dicom
 from pathlib import Path
 def batches():
     while True:

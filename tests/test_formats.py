@@ -133,7 +133,7 @@ with replacing(Path({str(path)!r})) as fresh:
 class TestHDF5:
     def test_streams_batches_of_any_size(self, tmp_path, tiny, monkeypatch):
         images = concatenate([tiny((40, 30), patients=2), tiny((5, 5), synthetic=True)])
-        monkeypatch.setattr("synthaug.augment.hdf5.CHUNK_BYTES", 64 * 7)  # chunks of seven images
+        monkeypatch.setattr("synthaug.augment.hdf5.file.CHUNK_BYTES", 64 * 7)  # chunks of seven images
         for size in (1, 3, 7, 10, 100):
             stream = replace(ImageStream.of(images), batches=images.batches(size))
             write_images(stream, tmp_path / f"{size}.h5")

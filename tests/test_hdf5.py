@@ -11,7 +11,7 @@ from debian import debian_package
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats import read_images, write_images
-from synthaug.augment.hdf5_compression import COMPRESSIONS
+from synthaug.augment.hdf5.compression import COMPRESSIONS
 from synthaug.augment.images import concatenate
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream

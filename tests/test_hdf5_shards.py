@@ -22,7 +22,7 @@ import os, pathlib, signal, sys
 from pathlib import Path
 import numpy as np
 from synthaug.augment.hdf5 import write_hdf5
-from synthaug.augment.hdf5_shards import replacing_set
+from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

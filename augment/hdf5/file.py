@@ -8,8 +8,8 @@
 /provenance/{generator,seed,index}   (N,) of synthetic images; generator is empty for real ones
 attributes   schema, class_names, bits, and the facts of the set (generator hash, configuration, licence)
 
-A set in shards is an index of virtual datasets in this same layout (`hdf5_shards`). Files that others made
-are read by `hdf5_foreign`.
+A set in shards is an index of virtual datasets in this same layout (`shards.py`). Files that others made
+are read by `foreign.py`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.hdf5_compression import compression_options, require_filters
-from synthaug.augment.hdf5_foreign import read_foreign
-from synthaug.augment.hdf5_shards import (
+from synthaug.augment.hdf5.compression import compression_options, require_filters
+from synthaug.augment.hdf5.foreign import read_foreign
+from synthaug.augment.hdf5.shards import (
     require_shards,
     shards_folder,
     write_index,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError
-from synthaug.augment.hdf5_compression import require_filters
-from synthaug.augment.hdf5_shards import sources_of
+from synthaug.augment.hdf5.compression import require_filters
+from synthaug.augment.hdf5.shards import sources_of
 from synthaug.augment.images import LabeledImages, Pixels
 from synthaug.augment.labels import class_order
 from synthaug.augment.reading import Reading

@@ -1,6 +1,6 @@
 """Writing DICOM: Secondary Capture files, one folder per class. `dicom.py` reads them back.
 
-`dicom_image.py` says what stands in a file, `dicom_template.py` makes many quickly, `dicom_processes.py` with
+`dicom/image.py` says what stands in a file, `dicom/template.py` makes many quickly, `dicom/processes.py` with
 several processes.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from synthaug.augment.dicom_codes import refuse_wrong_terms
-from synthaug.augment.dicom_dir import FILE_NAME, Entry, file_id, write_dicomdir
-from synthaug.augment.dicom_image import Export, Source, derived_uid, sha256
-from synthaug.augment.dicom_processes import side_by_side
-from synthaug.augment.dicom_template import Template
+from synthaug.augment.dicom.codes import refuse_wrong_terms
+from synthaug.augment.dicom.directory import FILE_NAME, Entry, file_id, write_dicomdir
+from synthaug.augment.dicom.image import Export, Source, derived_uid, sha256
+from synthaug.augment.dicom.processes import side_by_side
+from synthaug.augment.dicom.template import Template
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream, write_facts

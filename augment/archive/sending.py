@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from synthaug.augment.archive import Answer, Archive, ArchiveError, Connection, Instance
+from synthaug.augment.archive.instances import Answer, Archive, ArchiveError, Connection, Instance
 from synthaug.augment.errors import DataError, UsageError
 
 log = logging.getLogger("synthaug")

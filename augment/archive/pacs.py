@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from synthaug.augment.archive import Answer, ArchiveError, Instance, judge
+from synthaug.augment.archive.instances import Answer, ArchiveError, Instance, judge
 from synthaug.augment.errors import UsageError
 
 if TYPE_CHECKING:

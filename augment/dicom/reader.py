@@ -1,4 +1,4 @@
-"""DICOM, both directions: reading here, writing in `dicom_writer.py`, which says what is kept where."""
+"""Reading DICOM; `writer.py` says what our own files keep where."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,15 +11,12 @@ from pydicom import Dataset
 from pydicom import __version__ as pydicom_version
 
 from synthaug.augment.cache import Arrays, cache_folder, cached_arrays
-from synthaug.augment.dicom_files import BadFiles, DicomImage, dicom_files, has_plug_ins, look_at, sound
-from synthaug.augment.dicom_labels import check_keywords, class_names, groups
-from synthaug.augment.dicom_pixels import displayed, fitted, in_depth, stored_frames
-from synthaug.augment.dicom_writer import write_dicom
+from synthaug.augment.dicom.files import BadFiles, DicomImage, dicom_files, has_plug_ins, look_at, sound
+from synthaug.augment.dicom.labels import check_keywords, class_names, groups
+from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import AS_STORED, Reading
-
-__all__ = ["holds_dicom", "read_dicom", "write_dicom"]
 
 VERSION = 1  # of how pixels are shown: another one does not take what the cache has
 
@@ -28,7 +25,7 @@ def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
     """Read every DICOM file under `folder`; each frame is an image.
 
     Files from `write_dicom` give back their pixels, labels, class names, order, synthetic flags, provenance
-    and split. Other files are shown as a viewer would (`dicom_pixels.displayed`) with 8 bits, or where asked
+    and split. Other files are shown as a viewer would (`pixels.displayed`) with 8 bits, or where asked
     for with 16, finer steps of the same range. They are labelled by an attribute, by labels.csv or by the
     sub-folder of `folder` they lie in; train/ and test/ folders above are the split.
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydicom import Dataset, dcmread
 
-from synthaug.augment.archive import Answer, ArchiveError, Instance, judge
+from synthaug.augment.archive.instances import Answer, ArchiveError, Instance, judge
 from synthaug.augment.errors import UsageError
 
 if TYPE_CHECKING:

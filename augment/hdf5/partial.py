@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import GateError, SynthaugError, UsageError
-from synthaug.augment.hdf5 import stream_file, write_file
-from synthaug.augment.hdf5_shards import (
+from synthaug.augment.hdf5.file import stream_file, write_file
+from synthaug.augment.hdf5.shards import (
     digest_of,
     shards_folder,
     write_index,

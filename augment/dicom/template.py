@@ -15,7 +15,7 @@ from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
-from synthaug.augment.dicom_image import Changing
+from synthaug.augment.dicom.image import Changing
 
 GROUP_LENGTH, MEDIA_STORAGE_UID = 0x00020000, 0x00020003
 PREAMBLE = 132  # bytes before the File Meta Information (PS3.10 7.1)

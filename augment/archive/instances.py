@@ -1,6 +1,6 @@
 """What goes to an archive (PACS or DICOMweb server), and what an archive must be able to do.
 
-`sending.py` sends; `dicomweb.py` and `pacs.py` are the two ways there.
+`archive/sending.py` sends; `archive/dicomweb.py` and `archive/pacs.py` are the two ways there.
 """
 
 import logging
@@ -158,7 +158,7 @@ def _instance(path: Path) -> Instance:
 
 
 def _is_ours(header: Dataset) -> bool:
-    """Whether `dicom_writer` made the file: its note, and nobody's name or number but its own."""
+    """Whether `write_dicom` made the file: its note, and nobody's name or number but its own."""
     patient, name = str(header.get("PatientID") or ""), str(header.get("PatientName") or "")
     return (
         str(header.get("ImageComments", "")).startswith('{"synthaug":')

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.hdf5 import SCHEMAS
-from synthaug.augment.hdf5_shards import require_shards
+from synthaug.augment.hdf5.file import SCHEMAS
+from synthaug.augment.hdf5.shards import require_shards
 from synthaug.augment.images import PARTS, Indices
 
 OPEN_FILES = 64  # a process may have some hundred

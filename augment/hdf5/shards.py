@@ -21,7 +21,7 @@ import numpy as np
 
 from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError
-from synthaug.augment.hdf5_compression import require_filters
+from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

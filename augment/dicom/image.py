@@ -28,7 +28,7 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.valuerep import DA, DT, TM
 
-from synthaug.augment.dicom_codes import concept_of, findings, long_string, private_schemes, region_of
+from synthaug.augment.dicom.codes import concept_of, findings, long_string, private_schemes, region_of
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import pseudonym
 from synthaug.augment.writing import PLAINLY, Writing

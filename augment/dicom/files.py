@@ -14,7 +14,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from synthaug.augment.decode import warn_of_bad
-from synthaug.augment.dicom_labels import About, about, has_split_folders, labels_csv
+from synthaug.augment.dicom.labels import About, about, has_split_folders, labels_csv
 from synthaug.augment.errors import DataError, SynthaugError
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import Reading
