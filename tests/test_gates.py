@@ -1,9 +1,14 @@
 """What must never happen, tried from the command line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_runner import synthaug
+
+from synthaug.augment.datasets import load_dataset
+from synthaug.augment.formats import write_images
+from synthaug.augment.stream import ImageStream
 
 DATA = "phantom:n=160,abnormal=0.25"
 TINY = ("--steps", "2", "--device", "cpu")
@@ -16,8 +21,9 @@ def _in_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def data() -> str:
-    """A folder of 64 px images; the same images, made smaller, at every --size."""
-    assert synthaug("export", DATA, "data", "--size", "64").status == 0
+    """A folder of 64 px images, not divided; the same images, made smaller, at every --size."""
+    images = load_dataset(DATA, Path(), size=64).joined()
+    write_images(ImageStream.of(replace(images, split=None)), Path("data"))
     return "data"
 
 
