@@ -9,7 +9,7 @@ from pathlib import Path
 from synthaug.augment.errors import UsageError
 
 # One of these stands at the top of every folder that synthaug writes.
-OURS = ("config.toml", "report.json", "labels.csv", "dataset.json")
+OURS = ("config.toml", "report.json", "dataset.json")
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

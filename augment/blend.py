@@ -7,7 +7,7 @@ import numpy as np
 from synthaug.augment.balance import blend_plan
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Indices, LabeledImages, concatenate
-from synthaug.augment.transforms import resize, with_channels
+from synthaug.augment.transforms import matching
 
 
 def blend(
@@ -54,8 +54,7 @@ def add_synthetic(real: LabeledImages, synthetic: LabeledImages, plan: list[int]
                 "make more or lower the ratio"
             )
         chosen.append(rng.choice(rows, wanted, replace=False))
-    added = with_channels(pool.take(np.concatenate(chosen)), real.image_shape[0])
-    added = resize(added, real.image_shape[1])
+    added = matching(pool.take(np.concatenate(chosen)), real)
     return concatenate([real, replace(added, synthetic=np.ones(len(added), dtype=bool))])
 
 

@@ -5,13 +5,12 @@ https://docs.mlcommons.org/croissant/docs/croissant-spec.html
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.contents import Contents
 from synthaug.augment.folder_table import LABELS
 
@@ -95,7 +94,7 @@ def croissant(contents: Contents, name: str, place: Path, files: Sequence[Path],
         "synthetic images belong in training sets only.",
         "license": contents.licence or "not stated",
         "version": "1.0.0",
-        "datePublished": _today(),
+        "datePublished": moment_of_writing().date().isoformat(),
         "creator": {"@type": "sc:Organization", "name": f"synthaug {version('synthaug')}"},
         "keywords": ["medical imaging", contents.kind],
         "citeAs": f"{name}, written by synthaug {version('synthaug')}",
@@ -204,9 +203,3 @@ def _images() -> dict[str, Any]:
         "description": "Every picture with its class and origin.",
         "field": fields,
     }
-
-
-def _today() -> str:
-    """The day of writing, or the one that SOURCE_DATE_EPOCH fixes (reproducible-builds.org)."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return (datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)).date().isoformat()

@@ -12,6 +12,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, summarise_folder
 from synthaug.augment.formats import read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
+from synthaug.augment.labels import normal_first
 from synthaug.augment.medmnist import find_medmnist, load_medmnist, medmnist_names
 from synthaug.augment.mednist import find_mednist, load_mednist
 from synthaug.augment.phantom import phantom
@@ -135,7 +136,7 @@ def _phantom(request: Request) -> Splits:
 def _load_path(path: Path, request: Request) -> Splits:
     images = read_images(path, request.reading)
     if images.split is None:
-        return draw_splits(images, path.stem, seed=request.split_seed)
+        return draw_splits(normal_first(images), path.stem, seed=request.split_seed)
     return recorded_splits(images, path.stem, seed=request.split_seed)
 
 

@@ -2,14 +2,15 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from pathlib import PurePath
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Pixels
@@ -30,10 +31,13 @@ class Decoded(NamedTuple):
     Attributes:
         pixels: (N, C, H, W) of the files that could be read.
         bad: why, by the name of each other file.
+        depths: bits per channel that the files read have, 8 or 16, and of colour 48; empty where the reading
+            does not depend on them.
     """
 
     pixels: Pixels
     bad: dict[str, str]
+    depths: dict[str, int]
 
 
 def decode_images(names: Sequence[str], open_file: Opener, size: int | None, channels: int | None) -> Pixels:
@@ -66,47 +70,39 @@ def decode_files(
     bad: dict[str, str] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def each(work: Callable[[str], Any], wanted: Sequence[str]) -> list[Any]:
-            """What `work` gives for the names, without those that turn out bad."""
-            results = []
+        def each(work: Callable[[str], Any], wanted: Sequence[str]) -> dict[str, Any]:
+            """What `work` gives by name, without those that turn out bad."""
+            results = {}
             for name, result in zip(wanted, pool.map(lambda name: _tried(work, name), wanted), strict=True):
                 if not isinstance(result, _Bad):
-                    results.append(result)
+                    results[name] = result
                 elif not reading.skip_bad:
                     raise DataError(not_whole(name, result))
                 else:
                     bad[name] = result
+            if bad and len(bad) == len(names):
+                name, reason = next(iter(bad.items()))
+                raise DataError(f"{not_whole(name, reason)} (of {len(bad):,} files none can be read)")
             return results
 
-        headers = []
+        headers: dict[str, _Header] = {}
         if reading.size is None or reading.bits != 8:
             headers = each(lambda name: _header(name, open_file), names)
         left = [name for name in names if name not in bad]
-        bits = _bits(left, headers, reading.bits) if headers else 8
-        channels, (height, width) = reading.channels, _shape(headers, reading.size, stored)
-        if stored is not None and reading.size is None and (height, width) == stored[1:]:
-            channels = channels or stored[0]
-        grey_only = all(header.deep == 16 for header in headers) if bits == 16 else False
-        kept = channels or (1 if grey_only else 3)
-        decoded = np.zeros((len(left), kept, height, width), np.uint16 if bits == 16 else np.uint8)
-        row = {name: k for k, name in enumerate(left)}
-
-        def decode(name: str) -> None:
-            with open_file(name) as file, Image.open(file) as image:
-                planes = _planes(image, (width, height), bits, reading.fit)
-                decoded[row[name]] = planes[GREEN] if kept == 1 and len(planes) == 3 else planes
-
-        with progress_bar("decode", len(left)) as advance:
-            for start in range(0, len(left), 1024):
-                each(decode, left[start : start + 1024])
-                advance(len(left[start : start + 1024]))
-    if bad and len(bad) == len(names):
-        name, reason = next(iter(bad.items()))
-        raise DataError(f"{not_whole(name, reason)} (of {len(bad):,} files none can be read)")
-    pixels = decoded[[name not in bad for name in left]] if bad else decoded
-    if channels is None and kept == 3 and not any(map(_is_coloured, _blocks(pixels))):
+        layout = _layout(headers, reading, stored)
+        while True:
+            pixels = _decoded(left, open_file, layout, reading.fit, each)
+            whole = [name not in bad for name in left]
+            if all(whole):
+                break
+            pixels, left = pixels[whole], [name for name in left if name not in bad]
+            headers = {name: headers[name] for name in left if name in headers}
+            before, layout = layout, _layout(headers, reading, stored)
+            if layout == before:  # else a bad file had decided the size or depth of the others
+                break
+    if layout.channels is None and not any(map(_is_coloured, _blocks(pixels))):
         pixels = pixels[:, GREEN].copy()
-    return Decoded(pixels, bad)
+    return Decoded(pixels, bad, {name: header.deep for name, header in headers.items()})
 
 
 def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
@@ -130,12 +126,28 @@ def _tried(work: Callable[[str], Any], name: str) -> Any:
     """What `work` gives for a file, or why it is bad in one line, whatever a decoder says of it."""
     try:
         return work(name)
+    except UnidentifiedImageError:  # its text holds the path
+        return _Bad("no image")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return _Bad(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        kind = type(error).__name__
+        text = ((isinstance(error, OSError) and error.strerror) or str(error) or kind).splitlines()[0]
+        return _Bad(kind if PurePath(name).name in text else text)
 
 
-@dataclass(frozen=True)
-class _Header:
+@contextmanager
+def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
+    """The one image that a file holds; a photograph's preview (MPO) is no other image."""
+    with open_file(name) as file, Image.open(file) as image:
+        try:
+            pages = getattr(image, "n_frames", 1)
+        except (EOFError, KeyError, TypeError):  # what Pillow says of a further page that is cut short
+            raise ValueError("broken pages, expected one image") from None
+        if pages > 1 and image.format != "MPO":
+            raise ValueError(f"{pages} pages, expected one image")
+        yield image
+
+
+class _Header(NamedTuple):
     """Size (width, height) and depth: 8 bits, 16 bits of grey, or 48 for more than Pillow hands out."""
 
     size: tuple[int, int]
@@ -143,7 +155,7 @@ class _Header:
 
 
 def _header(name: str, open_file: Opener) -> _Header:
-    with open_file(name) as file, Image.open(file) as image:
+    with _opened(name, open_file) as image:
         if image.mode.startswith("I"):
             return _Header(image.size, 16)
         tile = image.tile[0] if isinstance(image, ImageFile.ImageFile) and image.tile else None
@@ -152,11 +164,31 @@ def _header(name: str, open_file: Opener) -> _Header:
         return _Header(image.size, 48 if ";16" in str(raw) else 8)
 
 
-def _bits(names: Sequence[str], headers: Sequence[_Header], asked: int | None) -> int:
+class _Layout(NamedTuple):
+    """What files are decoded to; without a number of channels, to 3, of which the pictures may need 1."""
+
+    bits: int
+    channels: int | None
+    height: int
+    width: int
+
+
+def _layout(headers: Mapping[str, _Header], reading: Reading, stored: tuple[int, int, int] | None) -> _Layout:
+    bits = _bits(headers, reading.bits) if headers else 8
+    height, width = _shape(headers.values(), reading.size, stored)
+    channels = reading.channels
+    if channels is None and reading.size is None and stored is not None and stored[1:] == (height, width):
+        channels = stored[0]
+    if channels is None and bits == 16 and all(header.deep == 16 for header in headers.values()):
+        channels = 1
+    return _Layout(bits, channels, height, width)
+
+
+def _bits(headers: Mapping[str, _Header], asked: int | None) -> int:
     """8 or 16: as asked, else 16 where all files have that many."""
-    if asked == 8 or (asked is None and any(header.deep == 8 for header in headers)):
+    if asked == 8 or (asked is None and any(header.deep == 8 for header in headers.values())):
         return 8
-    for name, header in zip(names, headers, strict=True):
+    for name, header in headers.items():
         if header.deep == 48:
             raise DataError(
                 f"{name}: found 16 bits per channel with colour or alpha, of which 8 can be read: "
@@ -166,7 +198,7 @@ def _bits(names: Sequence[str], headers: Sequence[_Header], asked: int | None) -
 
 
 def _shape(
-    headers: Sequence[_Header], size: int | None, stored: tuple[int, int, int] | None
+    headers: Collection[_Header], size: int | None, stored: tuple[int, int, int] | None
 ) -> tuple[int, int]:
     """(H, W)."""
     if size is not None:
@@ -176,31 +208,75 @@ def _shape(
     return (height, width) if width == height or (stored and stored[1:] == (height, width)) else (64, 64)
 
 
-def _planes(image: Image.Image, size: tuple[int, int], bits: int, fit: str) -> Pixels:
-    """(3 or 1, H, W) of one picture."""
+def _decoded(
+    names: Sequence[str],
+    open_file: Opener,
+    layout: _Layout,
+    fit: str,
+    each: Callable[[Callable[[str], None], Sequence[str]], object],
+) -> Pixels:
+    """(N, C, H, W) of files, with zeros for those that `each` finds bad."""
+    kept = layout.channels or 3
+    kind = np.uint16 if layout.bits == 16 else np.uint8
+    decoded = np.zeros((len(names), kept, layout.height, layout.width), kind)
+    row = {name: k for k, name in enumerate(names)}
+    highest: dict[str, tuple[str, float]] = {}  # mode and highest level of files that do not say their range
+    of_mode: dict[str, float] = {}  # the highest of all files
+
+    def decode(name: str) -> None:
+        with _opened(name, open_file) as image:
+            mode, scale = image.mode, 1
+            if mode in ("I", "F"):
+                level = float(np.asarray(image).max())
+                scale = _scale(mode, of_mode.get(mode, level), layout.bits)
+            planes = _planes(image, layout, fit, scale)
+            decoded[row[name]] = planes[GREEN] if kept == 1 and len(planes) == 3 else planes
+            if mode in ("I", "F"):  # and it is no bad file
+                highest[name] = mode, level
+
+    with progress_bar("decode", len(names)) as advance:
+        for block in (names[k : k + 1024] for k in range(0, len(names), 1024)):
+            each(decode, block)
+            advance(len(block))
+    for mode, level in highest.values():
+        of_mode[mode] = max(level, of_mode.get(mode, level))
+    own = {name: _scale(mode, level, layout.bits) for name, (mode, level) in highest.items()}
+    of_all = {mode: _scale(mode, level, layout.bits) for mode, level in of_mode.items()}
+    each(decode, [name for name, scale in own.items() if scale != of_all[highest[name][0]]])
+    return decoded
+
+
+def _planes(image: Image.Image, layout: _Layout, fit: str, scale: int) -> Pixels:
+    """(3 or 1, H, W) of one picture, of which levels times `scale` are those of 16 bits."""
+    size = layout.width, layout.height
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I") or upright.mode == "F":
-        grey = _deep_grey(upright, bits)
-        if bits == 16:
+        grey = _deep_grey(upright, scale)
+        if layout.bits == 16:
             deep = np.asarray(_fitted(Image.fromarray(grey.astype(np.float32)), size, fit))
             return deep.round().clip(0, 65535).astype(np.uint16)[None]
         upright = Image.fromarray((grey.astype(np.uint16) >> 8).astype(np.uint8))
     planes: Pixels = np.asarray(_fitted(upright.convert("RGB"), size, fit)).transpose(2, 0, 1)
-    return planes if bits == 8 else planes * np.uint16(257)
+    return planes if layout.bits == 8 else planes * np.uint16(257)
 
 
-def _deep_grey(image: Image.Image, bits: int) -> npt.NDArray[np.float64]:
-    """Grey levels in 0..65535 of a picture of whole numbers or fractions.
-
-    Where 8 bits are wanted, a file whose levels end at 255 holds eight bits already.
-    """
+def _deep_grey(image: Image.Image, scale: int) -> npt.NDArray[np.float64]:
+    """Grey levels in 0..65535 of a picture of whole numbers or fractions."""
     levels = np.asarray(image, dtype=np.float64)
     low, high = levels.min(), levels.max()
-    if low < 0 or high > 65535:
+    if not (low >= 0 and high <= 65535):
         raise ValueError(f"grey levels from {low:g} to {high:g} where 0 to 65535 can be kept")
-    if image.mode == "F" and high <= 1:
-        return levels * 65535
-    return levels * 257 if high <= 255 and (image.mode == "F" or bits == 8) else levels
+    return levels * scale
+
+
+def _scale(mode: str, high: float, bits: int) -> int:
+    """What takes levels up to `high` to those of 16 bits: fractions end at 1, the levels of 8 bits at 255.
+
+    Whole numbers up to 255 are levels of 16 bits where that many are wanted.
+    """
+    if mode == "F" and high <= 1:
+        return 65535
+    return 257 if high <= 255 and (mode == "F" or bits == 8) else 1
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:

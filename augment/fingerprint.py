@@ -10,7 +10,7 @@ from PIL import Image
 
 from synthaug.augment.errors import GateError
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.transforms import resize, with_channels
+from synthaug.augment.transforms import resize, with_bits, with_channels
 
 CANONICAL_SIZE = 28  # the smallest size in use
 SKETCH_SIDE = 16
@@ -94,12 +94,12 @@ def image_fingerprints(images: LabeledImages) -> npt.NDArray[np.uint64]:
 
 
 def canonical_fingerprints(images: LabeledImages) -> npt.NDArray[np.uint64]:
-    """`image_fingerprints` of the images reduced to 28 px, (N,) uint64.
+    """`image_fingerprints` of the images reduced to 28 px and 8 bits, (N,) uint64.
 
     An image and its own smaller version agree where both were reduced by the same antialiased bicubic
     filter, as the sizes of MedMNIST were.
     """
-    return image_fingerprints(resize(images, CANONICAL_SIZE))
+    return image_fingerprints(resize(with_bits(images, 8), CANONICAL_SIZE))
 
 
 def image_sketches(images: LabeledImages) -> npt.NDArray[np.uint8]:

@@ -121,6 +121,8 @@ def format_of(path: Path, name: str | None = None) -> str:
         if known.suffix and suffix == known.suffix:
             return key
     if path.is_dir() and is_image_folder(path):
+        if any(path.rglob("*.dcm")):
+            raise UsageError(f"{path}: found pictures and DICOM in it, expected one kind: read each apart")
         return "folder"
     if path.is_dir() and holds_dicom(path):
         return "dicom"
@@ -176,8 +178,7 @@ def write_images(
         raise DataError(f"{path}: no image to write, expected at least one: check the class and the number")
     refuse_existing(path, overwrite)
     kind, contents = FORMATS[name], Contents(stream)
-    source = str(stream.attributes.get("source", ""))  # the same names in every export of a data set
-    nameless = (without_names(batch, source) for batch in stream.batches)
+    nameless = (without_names(batch, stream.origin) for batch in stream.batches)
     counted = replace(stream, batches=contents.watched(nameless))
     with described(path, not kind.suffix, overwrite) as beside, kind.replacing(path, overwrite) as fresh:
         (write or kind.write)(counted, fresh, writing)

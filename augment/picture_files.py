@@ -1,5 +1,6 @@
 """Picture files at paths into pixels, decoded once and kept in the cache: folders and tables share it."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,7 @@ from synthaug.augment.decode import decode_files, warn_of_bad
 from synthaug.augment.images import Indices, Pixels
 from synthaug.augment.reading import Reading
 
+log = logging.getLogger("synthaug")
 HEEDED = ("fit", "skip_bad")  # of `Reading`, beyond what every format heeds
 
 
@@ -23,9 +25,11 @@ def read_pictures(
 ) -> tuple[Pixels, Indices]:
     """Pixels (M, C, H, W), memory-mapped, and the positions (M,) among `paths` of the files they are of.
 
+    Warns of files left out and, where the bits are left to the files, of 16 that became 8.
+
     Args:
-        where: what the warning of bad files calls their place.
-        paths: of the files, by the name that the warning gives them.
+        where: what the warnings call the files' place.
+        paths: of the files, by the name that the warnings give them.
         reading: as `decode.decode_files`.
         stored: the (C, H, W) that the files are known to have.
         bad: files known to be bad before any was opened, and why.
@@ -38,13 +42,33 @@ def read_pictures(
         return Path(path).open("rb")
 
     named = {str(path): name for name, path in paths.items() if name not in (bad or {})}
-    asked = (reading.size, reading.channels, reading.bits, reading.fit, reading.skip_bad, stored)
+    # 2: reasons without paths, one scale for all; what older versions kept is decoded anew
+    asked = (2, reading.size, reading.channels, reading.bits, reading.fit, reading.skip_bad, stored)
 
     def decode() -> Arrays:
-        pixels, found = decode_files(list(named), opened, reading, stored)
-        return {"pixels": pixels, "reasons": np.array([found.get(path, "") for path in named])}
+        pixels, found, depths = decode_files(list(named), opened, reading, stored)
+        return {
+            "pixels": pixels,
+            "reasons": np.array([found.get(path, "") for path in named]),
+            "depths": np.array([depths.get(path, 0) for path in named], np.uint8),  # 0: not known
+        }
 
     arrays = cached_arrays([Path(path) for path in named], ("pictures", *asked), decode)
     reasons = dict(zip(named.values(), arrays["reasons"].tolist(), strict=True)) | dict(bad or {})
     warn_of_bad(where, {name: reasons[name] for name in paths if reasons[name]}, len(paths))
+    if reading.bits is None:
+        depths = zip(named.values(), arrays["depths"].tolist(), strict=True)
+        _warn_of_depths(where, {name: bits for name, bits in depths if bits})
     return arrays["pixels"], np.flatnonzero([not reasons[name] for name in paths])
+
+
+def _warn_of_depths(where: object, depths: Mapping[str, int]) -> None:
+    """One warning where pictures of 16 bits were read with the 8 that others have."""
+    deep = sorted((name for name in depths if depths[name] > 8), key=lambda name: -depths[name])
+    if 0 < len(deep) < len(depths):
+        colour = depths[deep[0]] == 48
+        log.warning(
+            "%s: found 16 bits in %d of %d pictures (%s) and 8 in %d: all are read with 8, %s",
+            *(where, len(deep), len(depths), deep[0], len(depths) - len(deep)),
+            "16 are read of grey pictures only" if colour else "--bits 16 keeps them",
+        )

@@ -41,7 +41,7 @@ def without_names(images: "LabeledImages", source: str = "") -> "LabeledImages":
     """The images with pseudonyms as their groups; "synthetic" stays.
 
     Args:
-        source: the data set's name, whose salt is used; no salt is made where nobody is to be hidden.
+        source: the data set, whose salt is used; no salt is made where nobody is to be hidden.
     """
     if images.groups is None:
         return images
@@ -58,6 +58,9 @@ def salt_of(source: str = "") -> str:
     """A data set's secret: $SYNTHAUG_SALT, else one made at random and kept for this user, mode 0600.
 
     Two data sets have two, so that nobody can tell from their files which patients they share.
+
+    Args:
+        source: the data set's name, or its path where it has none.
 
     Raises:
         UsageError: it cannot be kept.

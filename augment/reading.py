@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from synthaug.augment.errors import UsageError
@@ -49,12 +50,14 @@ class Reading:
             raise UsageError(f"--bits {self.bits}: expected 8 or 16")
         if self.fit not in FITS:
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(FITS)}")
-        if self.window is not None and self.window[1] <= 0:
-            raise UsageError(f"--window {self.window[0]:g},{self.window[1]:g}: expected a width above 0")
+        if self.window is not None and not (all(map(isfinite, self.window)) and self.window[1] > 0):
+            said = f"--window {self.window[0]:g},{self.window[1]:g}"
+            raise UsageError(f"{said}: expected two numbers, the second (the width) above 0")
 
     def said(self) -> dict[str, Any]:
         """What differs from the defaults, in plain values, for a configuration file."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> "Reading":
@@ -64,7 +67,7 @@ class Reading:
 
 
 AS_STORED = Reading()
-EVERYWHERE = ("size", "channels", "bits")  # what can be asked of the images of any format
+EVERYWHERE = ("size", "channels", "bits", "fit")  # what can be asked of the images of any format
 
 
 def refuse_unheeded(asked: "DataclassInstance", heeded: Collection[str], what: str) -> None:

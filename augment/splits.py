@@ -123,7 +123,7 @@ def official_splits(train: LabeledImages, val: LabeledImages, test: LabeledImage
 
 
 def recorded_splits(images: LabeledImages, name: str, *, seed: int = 0) -> Splits:
-    """The splits that the images say they are in; drawn where these are not at least train and test.
+    """The splits that the images say they are in; drawn where none is in test.
 
     Synthetic images all go to train. Where no image is in val, a tenth of train becomes it.
 
@@ -131,10 +131,15 @@ def recorded_splits(images: LabeledImages, name: str, *, seed: int = 0) -> Split
         seed: of what is drawn.
 
     Raises:
-        DataError: as `draw_splits`.
+        DataError: as `draw_splits`; or images are held out already and none is left to train on.
     """
     named = np.full(len(images), "train") if images.split is None else images.split
-    if not {"train", "test"} <= set(named[~images.synthetic].tolist()):
+    found = set(named[~images.synthetic].tolist())
+    if found and "train" not in found:
+        raise DataError(f"{name}: found {' and '.join(sorted(found))} images only, expected some of train")
+    if "test" not in found:
+        if "val" in found:
+            log.warning("%s: no image of it is in test: train, val and test are drawn anew", name)
         return draw_splits(images, name, seed=seed)
     rows = {part: ~images.synthetic & (named == part) for part in PARTS}
     train, val, test = (images.take(rows[part]) for part in PARTS)

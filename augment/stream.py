@@ -25,6 +25,8 @@ class ImageStream:
         dtype: uint8 or uint16.
         attributes: facts about the whole set, stored where the format has room: generator hash, licence,
             configuration. Text or numbers only, never a real patient's identifier.
+        origin: the data set that the real images are of, a name or a whole path; never written. Every export
+            of one origin hides a patient behind the same name.
     """
 
     batches: Iterable[LabeledImages]
@@ -33,6 +35,7 @@ class ImageStream:
     image_shape: tuple[int, int, int]
     dtype: np.dtype[np.uint8] | np.dtype[np.uint16]
     attributes: Attributes = field(default_factory=dict)
+    origin: str = ""
 
     @classmethod
     def of(cls, images: LabeledImages, **attributes: str | int | float) -> "ImageStream":

@@ -20,6 +20,22 @@ def resize(images: LabeledImages, size: int) -> LabeledImages:
     return replace(images, pixels=resize_pixels(images.pixels, size))
 
 
+def squared(images: LabeledImages, fit: str) -> LabeledImages:
+    """Square images: the centre of those given ("crop"), or all of them between black bars ("pad")."""
+    _, height, width = images.image_shape
+    if height == width:
+        return images
+    if fit == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return replace(images, pixels=images.pixels[..., top : top + side, left : left + side])
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    padded = np.zeros((*images.pixels.shape[:2], side, side), images.pixels.dtype)
+    padded[..., top : top + height, left : left + width] = images.pixels
+    return replace(images, pixels=padded)
+
+
 def resize_pixels(pixels: Pixels, size: int) -> Pixels:
     """(N, C, H, W) uint8 or uint16 -> (N, C, size, size) of the same type."""
     limit = np.iinfo(pixels.dtype).max
@@ -63,7 +79,7 @@ def with_bits(images: LabeledImages, bits: int) -> LabeledImages:
 def as_asked(images: LabeledImages, reading: Reading) -> LabeledImages:
     """The images with the side, the channels and the bits that are asked for, where any are."""
     if reading.size is not None:
-        images = resize(images, reading.size)
+        images = resize(squared(images, reading.fit), reading.size)
     if reading.channels is not None:
         images = with_channels(images, reading.channels)
     return images if reading.bits is None else with_bits(images, reading.bits)

@@ -1,6 +1,8 @@
 """Sending exported DICOM to an archive: what `synthaug export --to-dicomweb` and `--to-pacs` add."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,11 @@ from synthaug.cli.output import Output
 if TYPE_CHECKING:
     from synthaug.augment.archive.instances import Archive, Instance
 
+# Parameters of `export` that change nothing in what TARGET holds.
+NOT_OF_TARGET = {
+    *("target", "to_dicomweb", "to_pacs", "resume", "training_images", "allow_near_copies"),
+    *("device", "jobs", "overwrite", "config_file", "as_json"),
+}
 PANEL = "Sending to an archive"
 ToDicomWeb = Annotated[
     str | None,
@@ -27,8 +34,24 @@ ToDicomWeb = Annotated[
 ToPacs = Annotated[
     str | None, typer.Option(help="AE@host:port to send the DICOM files to.", rich_help_panel=PANEL)
 ]
+PATHS = {"source", "synthetic", "generator", "root"}
+_command: ContextVar[typer.Context] = ContextVar("the command with all that it was given")
+
+
+def _remember(context: typer.Context, resume: bool) -> bool:
+    """Typer shows the whole command to callbacks only; by the time it is needed, it is parsed."""
+    _command.set(context)
+    return resume
+
+
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on sending where it was broken off.", rich_help_panel=PANEL)
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on sending where it was broken off.",
+        rich_help_panel=PANEL,
+        callback=_remember,
+    ),
 ]
 
 
@@ -81,8 +104,9 @@ def folder_to_resume(target: Path, source: str, overwrite: bool) -> Path:
     """TARGET where it was written already, and sending was broken off.
 
     Raises:
-        UsageError: it holds other images, or is to be replaced and gone on with.
+        UsageError: it holds other images, was made with other options, or is to be replaced and gone on with.
     """
+    from synthaug.augment.archive.sending import noted
     from synthaug.augment.formats import read_attributes
 
     if overwrite:
@@ -93,7 +117,37 @@ def folder_to_resume(target: Path, source: str, overwrite: bool) -> Path:
             f"--resume: {target} was made of {made_of or 'something else'}, not of {source}: "
             "name another TARGET, or leave --resume out"
         )
+    asked = next((made for state in target.glob("sent-*") if (made := noted(state, "asked")[1])), None)
+    if asked is None:
+        raise UsageError(
+            f"--resume: found no note in {target} of how it was made: send it as it is, "
+            f"synthaug export {target} without another TARGET"
+        )
+    now = _asked()
+    if other := [name for name in now if asked.get(name, now[name]) != now[name]]:
+        raise UsageError(
+            f"--resume: {target} was made with other {', '.join(other)}: expected the same, "
+            "name another TARGET, or leave --resume out"
+        )
     return target
+
+
+def _asked() -> dict[str, str]:
+    """What decides about TARGET, flag by flag; {} without a TARGET.
+
+    Hashes, not values: TARGET is passed on, and the names of folders here are nobody's business there.
+    """
+    command, given = _command.get().command, _command.get().params
+    flags = {parameter.name: parameter.opts[0] for parameter in command.params}
+    if given.get("target") is None:
+        return {}
+    asked = {}
+    for name in given.keys() - NOT_OF_TARGET:
+        value = str(given[name])
+        if name in PATHS and Path(value).exists():  # the same file however it is written
+            value = str(Path(value).resolve())
+        asked["SOURCE" if name == "source" else flags[name]] = sha256(value.encode()).hexdigest()[:16]
+    return dict(sorted(asked.items()))
 
 
 def send_as_it_is(
@@ -115,7 +169,7 @@ def send_as_it_is(
         DataError: not everything is in the archive.
     """
     from synthaug.augment.archive.instances import exported_instances
-    from synthaug.augment.archive.sending import refuse_begun
+    from synthaug.augment.archive.sending import digest, noted, refuse_begun, state_of
     from synthaug.augment.formats import read_attributes, read_images
     from synthaug.augment.stream import ImageStream
     from synthaug.evaluation.gate import ATTRIBUTE
@@ -123,9 +177,10 @@ def send_as_it_is(
     files = exported_instances(folder)
     if not resume:
         refuse_begun(files, folder, archive)
-    said = str(read_attributes(folder).get(ATTRIBUTE, ""))
-    # What was sent before it broke off had passed; images are read again only where nobody looked at them.
-    if not (resume and said.startswith("passed")):
+    # What passed before it was broken off need not be read again; but only that, and for the same question.
+    judged, said = noted(state_of(folder, archive), "gate")
+    if not (resume and training_images is None and judged == digest(files)):
+        said = str(read_attributes(folder).get(ATTRIBUTE, ""))
         images = read_images(folder)
         if images.synthetic.any():
             data = [training_images] if training_images else []
@@ -163,8 +218,12 @@ def send_files(
     from synthaug.augment.archive.sending import send
     from synthaug.augment.progress import progress_bar
 
+    gate = str(facts.get("memorization_gate", ""))
+    notes: dict[str, object] = {"gate": gate} if gate.startswith("passed") else {}  # not if by an override
+    if asked := _asked():
+        notes["asked"] = asked
     with progress_bar(f"send to {archive.address}", len(files)) as advance:
-        done = send(files, folder, archive, resume=resume, advance=advance)
+        done = send(files, folder, archive, resume=resume, facts=notes, advance=advance)
     counts = {"sent": done.sent, "already_there": done.already_there, "failed": done.failed}
     out.result({**facts, "archive": archive.address, "instances": done.total, **counts, "found": done.found})
     if done.trouble:

@@ -126,6 +126,7 @@ def evaluate(
         "lpips": perceptual is not None,
         "at_most": at_most,
         "size": size,
+        "reading": reading.said(),
         "seed": seed,
         "split_seed": split_seed,
         "device": str(fabric.device),

@@ -10,6 +10,7 @@ from synthaug.augment.datasets import load_dataset
 from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.fingerprint import SeenImages, count_known, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.transforms import matching
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.blending import open_generator, read_synthetic
@@ -85,7 +86,7 @@ def donor_images(splits: Splits, spec: str, ours: dict[str, str], root: Path | N
     """
     channels, side, _ = splits.train.image_shape
     found = load_dataset(spec, data_root(root), size=side, channels=channels).train
-    images = match_classes(with_names(found, ours), splits.class_names)
+    images = match_classes(with_names(matching(found, splits.train), ours), splits.class_names)
     lacking = [name for name, n in images.counts().items() if not n]
     if lacking:
         raise DataError(
@@ -105,18 +106,14 @@ def unlabelled_images(splits: Splits, spec: str, split_seed: int, root: Path | N
         spec: a data set, or "rest": every unit leaves its labelled subset out.
 
     Raises:
-        DataError: all of them validate or test here, or they have another bit depth.
+        DataError: all of them validate or test here.
     """
     channels, side, _ = splits.train.image_shape
     if spec == REST:
         found = splits.train
     else:
         found = load_dataset(spec, data_root(root), size=side, channels=channels, split_seed=split_seed).train
-    if found.pixels.dtype != splits.train.pixels.dtype:
-        raise DataError(
-            f"--unlabelled {spec}: {found.pixels.dtype} pixels, expected {splits.train.pixels.dtype} as "
-            f"{splits.name} has"
-        )
+        found = matching(found, splits.train)
     kept = unlabelled(found, splits)
     if not len(kept):
         raise DataError(f"--unlabelled {spec}: all {len(found)} images validate or test {splits.name}")

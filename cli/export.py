@@ -1,5 +1,6 @@
 """`synthaug export`: real, synthetic or blended images from one format to another."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -127,8 +128,10 @@ def export(
         raise UsageError(
             f"--split {part} with --synthetic-ratio: synthetic images belong in training sets only"
         )
+    if not synthetic_ratio and (generator or synthetic):
+        raise UsageError("--generator, --synthetic: expected --synthetic-ratio too, the share they make up")
     facts: dict[str, str | int | float] = {}
-    made_by = None
+    made_by = splits = None
     if synthetic_ratio:
         splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed, reading=reading)
         where = str(make_fabric(device, "32-true").device)
@@ -143,9 +146,13 @@ def export(
             facts = read_attributes(Path(source))
         before = str(facts.pop(ATTRIBUTE, ""))
     stream = ImageStream.of(images, **{**facts, "source": Path(source).name})
-    data = [name for name in (source if synthetic_ratio else None, training_images) if name is not None]
+    if source not in named_datasets() and Path(source).exists():
+        stream = replace(stream, origin=str(Path(source).resolve()))
+    else:
+        stream = replace(stream, origin=source)
+    data = [] if training_images is None else [training_images]
     if images.synthetic.any():
-        gate = gate_of_export(images, data, data_root(root), split_seed, made_by)
+        gate = gate_of_export(images, data, data_root(root), split_seed, made_by, splits)
         stream = gate.guard(stream, allow=allow_near_copies, before=before)
     elif training_images is not None:
         raise UsageError(f"--training-images: no image of {source} is marked synthetic, nothing to compare")

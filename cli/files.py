@@ -83,8 +83,8 @@ def _bundled(
 def _reading(window: str | None, **rest: Any) -> Reading:
     if window is None:
         return Reading(**rest)
-    try:
-        center, width = (float(part) for part in window.split(","))
+    try:  # a configuration file may have a list
+        center, width = (float(part) for part in str(window).strip("[]").split(","))
     except ValueError:
         raise UsageError(f"--window {window}: expected CENTER,WIDTH, such as 40,400") from None
     return Reading(window=(center, width), **rest)

@@ -27,7 +27,11 @@ class _Source:
 
 
 def gate_of_generator(
-    synthesizer: "Synthesizer", training_images: str | None, root: Path, split_seed: int
+    synthesizer: "Synthesizer",
+    training_images: str | None,
+    root: Path,
+    split_seed: int,
+    reading: Reading = AS_STORED,
 ) -> "MemorizationGate":
     """The generator's own training images where they are found, else the fingerprints in its file.
 
@@ -39,7 +43,7 @@ def gate_of_generator(
         DataError: `training_images` names no data set.
     """
     if training_images is not None:
-        named = gate_of_data(training_images, root, split_seed, synthesizer.image_shape)
+        named = gate_of_data(training_images, root, split_seed, synthesizer.image_shape, reading)
         return named.also(_remembered(synthesizer))
     for source in _likely_sources(synthesizer, root):
         splits = _found(source, root, synthesizer.image_shape)
@@ -59,11 +63,13 @@ def gate_of_export(
     root: Path,
     split_seed: int,
     generator: "Synthesizer | None" = None,
+    blended_with: "Splits | None" = None,
 ) -> "MemorizationGate":
     """For images of a file or a blend: the data sets that are named, and what the generators behind know.
 
     Args:
         data: data sets to compare with.
+        blended_with: the data set whose training images stand beside them.
         generator: one that made some of the images; the shipped ones are known.
 
     Raises:
@@ -75,6 +81,9 @@ def gate_of_export(
     from synthaug.generators.sampling import Synthesizer, shipped
 
     gate = MemorizationGate.without_training_images()
+    if blended_with is not None:
+        gate = gate.also(_gate_of(_comparable(blended_with, images.image_shape)))
+    compared = bool(data) or blended_with is not None
     for spec in dict.fromkeys(data):
         gate = gate.also(gate_of_data(spec, root, split_seed, images.image_shape))
     made = images.take(images.synthetic)
@@ -83,10 +92,12 @@ def gate_of_export(
     for synthesizer in [*map(Synthesizer, shipped()), *([generator] if generator else [])]:
         rows = makers == synthesizer.card.sha256.encode()
         if (rows & unknown).any():
-            own = _remembered(synthesizer) if data else gate_of_generator(synthesizer, None, root, split_seed)
-            gate = gate.also(own)
+            if compared:
+                gate = gate.also(_remembered(synthesizer))
+            else:
+                gate = gate.also(gate_of_generator(synthesizer, None, root, split_seed))
         unknown &= ~rows
-    if unknown.any() and not data:
+    if unknown.any() and not compared:
         note = f"{unknown.sum()} of {len(made)} synthetic images are of an unknown generator"
         log.warning("%s: not checked for copies of its training images: say --training-images DATASET", note)
         gate = replace(gate, note=f"{note}, whose training images were not compared with")
@@ -94,24 +105,30 @@ def gate_of_export(
 
 
 def gate_of_data(
-    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int]
+    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: Reading = AS_STORED
 ) -> "MemorizationGate":
     """Compares with the training split of a data set, named or at a path, at the smaller of both sizes."""
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.medmnist import find_medmnist, medmnist_names
-    from synthaug.augment.transforms import resize, with_channels
 
-    channels, side, _ = image_shape
-    size = None
+    side, size = image_shape[1], None
     if spec in medmnist_names():  # the stored size next above the images', else the largest
         stored = [s for s in (28, 64, 128, 224) if find_medmnist(spec, root, s)]
         size = next((s for s in stored if s >= side), max(stored, default=28))
-    splits = load_dataset(spec, root, size=size, split_seed=split_seed)
+    splits = load_dataset(spec, root, size=size, split_seed=split_seed, reading=reading)
+    return _gate_of(_comparable(splits, image_shape))
+
+
+def _comparable(splits: "Splits", image_shape: tuple[int, int, int]) -> "Splits":
+    """At the smaller of both sizes, and grey where the others are."""
+    from synthaug.augment.transforms import resize, with_channels
+
+    channels, side, _ = image_shape
     if splits.train.image_shape[1] > side:
         splits = splits.map(lambda part: resize(part, side))
     if channels == 1:  # grey images of a colour set: colour is no part of the likeness
         splits = splits.map(lambda part: with_channels(part, 1))
-    return _gate_of(splits)
+    return splits
 
 
 def _gate_of(splits: "Splits") -> "MemorizationGate":

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
+from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.writing import PLAINLY, Writing
-from synthaug.cli.files import writes_files
+from synthaug.cli.files import reads_files, writes_files
 from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.options import (
     AllowNearCopies,
@@ -28,6 +29,7 @@ from synthaug.cli.remake import remake
 from synthaug.cli.runtime import data_root, make_fabric
 
 
+@reads_files
 @writes_files
 def generate(
     classes: Annotated[
@@ -58,6 +60,7 @@ def generate(
         bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
     ] = False,
     allow_near_copies: AllowNearCopies = False,
+    reading: Reading = AS_STORED,
     writing: Writing = PLAINLY,
     root: DataRoot = None,
     seed: Seed = 0,
@@ -81,6 +84,9 @@ def generate(
     from synthaug.generators.sampling import Synthesizer, shipped_for
 
     out = Output(as_json)
+    if reading.said() and training_images is None and balance_with is None:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in reading.said())
+        raise UsageError(f"{flags}: say which files by --training-images or --balance-with, or leave it out")
     if from_provenance is not None:
         others = {
             "--class": classes,
@@ -104,6 +110,7 @@ def generate(
             writing=writing,
             root=data_root(root),
             split_seed=split_seed,
+            reading=reading,
             device=str(make_fabric(device, "32-true").device),
             overwrite=overwrite,
             dry_run=dry_run,
@@ -125,7 +132,7 @@ def generate(
     elif per_class is not None:
         plan = dict.fromkeys(range(len(names)), per_class)
     else:
-        plan = _filling_up(balance_with or "", names, data_root(root), split_seed)
+        plan = _filling_up(balance_with or "", names, data_root(root), split_seed, reading)
     counts = {names[label]: count for label, count in plan.items()}
     path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
     kind = format_of(path, format)
@@ -136,12 +143,12 @@ def generate(
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
     gate_says = ""
     if not dry_run:
-        gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed)
+        gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed, reading)
         made = Making(synthesizer, plan, seed, gate, reject_near_copies, allow_near_copies)
         stream = made.stream()
         with progress_bar("generate", stream.total) as advance:
             if in_shards:
-                seen = training_digest(training_images, data_root(root), split_seed)
+                seen = training_digest(training_images, data_root(root), split_seed, reading)
                 made.write_shards(path, writing, seen, advance, resume=resume, overwrite=overwrite)
             else:
                 write_images(stream.watched(advance), path, format=kind, writing=writing, overwrite=overwrite)
@@ -160,13 +167,15 @@ def generate(
     )
 
 
-def _filling_up(dataset: str, names: tuple[str, ...], root: Path, split_seed: int) -> dict[int, int]:
+def _filling_up(
+    dataset: str, names: tuple[str, ...], root: Path, split_seed: int, reading: Reading
+) -> dict[int, int]:
     """How many images of each label bring every class of a data set up to its largest."""
     from synthaug.augment.balance import sampling_plan
     from synthaug.augment.blend import match_classes
     from synthaug.augment.datasets import load_dataset
 
-    train = load_dataset(dataset, root, split_seed=split_seed).train
+    train = load_dataset(dataset, root, split_seed=split_seed, reading=reading).train
     wanted = sampling_plan(match_classes(train, names).labels, len(names))
     plan = {label: count for label, count in enumerate(wanted) if count}
     if not plan:

@@ -10,7 +10,7 @@ from synthaug.augment.datasets import load_dataset
 from synthaug.augment.formats import FORMATS, write_images
 from synthaug.augment.hdf5.file import SCHEMA
 from synthaug.augment.hdf5.partial import PartialSet
-from synthaug.augment.reading import refuse_unheeded
+from synthaug.augment.reading import Reading, refuse_unheeded
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing
 from synthaug.evaluation.gate import MemorizationGate
@@ -91,9 +91,9 @@ class Making:
         }
 
 
-def training_digest(training_images: str | None, root: Path, split_seed: int) -> str:
+def training_digest(training_images: str | None, root: Path, split_seed: int, reading: Reading) -> str:
     """Tells the content of a data set that the gate compares with; empty where none is named."""
     if training_images is None:
         return ""
-    splits = load_dataset(training_images, root, split_seed=split_seed)
+    splits = load_dataset(training_images, root, split_seed=split_seed, reading=reading)
     return f"{splits.train.digest()[:16]} {splits.val.digest()[:16]}"

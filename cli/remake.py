@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthaug.augment.errors import UsageError
+from synthaug.augment.reading import Reading
 from synthaug.augment.writing import Writing
 from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.output import Output
@@ -25,6 +26,7 @@ def remake(
     writing: Writing,
     root: Path,
     split_seed: int,
+    reading: Reading,
     device: str,
     overwrite: bool,
     dry_run: bool,
@@ -57,7 +59,9 @@ def remake(
     if form := differing_form(images, list(makers.values())):
         out.say(f"the images of {file} were {form}; those made again are changed likewise")
     facts = {name: value for name, value in read_attributes(file).items() if name != ATTRIBUTE}
-    gates = [gate_of_generator(maker, training_images, root, split_seed) for maker in makers.values()]
+    gates = [
+        gate_of_generator(maker, training_images, root, split_seed, reading) for maker in makers.values()
+    ]
     gate = gates[0]
     for other in gates[1:]:
         gate = gate.also(other)
@@ -116,6 +120,6 @@ def _synthetic(file: Path, index: int | None, images: "LabeledImages") -> tuple[
             f"{file}: found {int(made[rows].sum())} images with provenance among {len(rows)} synthetic ones, "
             "expected all of them"
         )
-    chosen = images.take(rows)
+    chosen = images if len(rows) == len(images) else images.take(rows)  # taking copies what is mapped
     real = 0 if index is not None else len(images) - len(rows)
     return replace(chosen, synthetic=np.ones(len(rows), dtype=bool)), real

@@ -1,7 +1,7 @@
 """`synthaug train-classifier`: a classifier on real images blended with synthetic ones."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -130,7 +130,14 @@ def train_classifier(
         tried[ratio] = area
         if len(ratios) > 1:
             out.say(f"ratio {ratio:g}: validation AUROC {area:.4f}")
-    facts = {"dataset": dataset, "synthetic_ratio": chosen, "synthetic": origin, "images": images}
+    read = {"size": size, "channels": channels, "split_seed": split_seed, "reading": reading.said()}
+    facts: dict[str, Any] = {
+        "dataset": dataset,
+        **read,
+        "synthetic_ratio": chosen,
+        "synthetic": origin,
+        "images": images,
+    }
     facts |= {"config": asdict(config), "validation_auroc_by_ratio": tried}
     if len(ratios) > 1:
         out.say(f"ratio {chosen:g}, chosen on {len(splits.val)} validation images")

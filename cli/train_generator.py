@@ -194,16 +194,18 @@ def _unlabelled(name: str, splits: "Splits", root: Path, split_seed: int, out: O
 
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.fingerprint import SeenImages
+    from synthaug.augment.transforms import matching
 
     channels, side, _ = splits.train.image_shape
-    more = load_dataset(name, root, size=side, channels=channels, split_seed=split_seed).train
+    found = load_dataset(name, root, size=side, channels=channels, split_seed=split_seed).train
+    more = matching(found, splits.train)
     held_out = SeenImages.of(splits.val) | SeenImages.of(splits.test)
     known = held_out.look_alikes(more)
     if known.all():
         raise DataError(f"--unlabelled {name}: all {len(more)} images validate or test {splits.name}")
-    found = more.take(np.flatnonzero(~known))
-    out.say(f"unlabelled: {len(found):,} images of {name}, {known.sum()} left out that validate or test here")
-    return found
+    kept = more.take(np.flatnonzero(~known))
+    out.say(f"unlabelled: {len(kept):,} images of {name}, {known.sum()} left out that validate or test here")
+    return kept
 
 
 def _judge(splits: "Splits", fabric: "Fabric", out: Output) -> "Judge | None":

@@ -4,18 +4,22 @@
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from archive_fixtures import exported, garbage, leaves_a_socket, original, orthanc, running, send  # noqa: F401
 from cli_runner import synthaug
 from conftest import tiny_images
+from dicom_exports import DESCRIBED, KINDS, blend
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from synthaug.augment.archive.instances import exported_instances
 from synthaug.augment.formats import write_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
+from synthaug.augment.writing import Writing
 
 
 class TestAnArchiveThatRefuses:
@@ -101,6 +105,90 @@ class TestWhatIsNotSent:
         assert run.status == 2
         assert "Doe" not in run.err
 
+    @pytest.mark.parametrize(
+        "keyword", ["InstitutionName", "OtherPatientIDs", "PatientBirthDate", "ReferringPhysicianName"]
+    )
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_is_an_exported_file_to_which_something_was_added(self, exported, keyword, nested):
+        path = next(exported.rglob("*.dcm"))
+        dataset = dcmread(path)
+        setattr(dataset.AcquisitionContextSequence[0] if nested else dataset, keyword, "19700101")
+        dataset.save_as(path)
+        run = synthaug("export", exported, "--to-pacs", "A@127.0.0.1:1")
+        assert run.status == 2
+        assert f"or it names a patient ({keyword})" in run.err
+        assert "19700101" not in run.err
+
+    def test_is_what_was_added_behind_the_pixels_or_in_private(self, exported):
+        first, second = sorted(exported.rglob("*.dcm"))[:2]
+        dataset = dcmread(first)
+        dataset.add_new(0xFFFCFFFC, "OB", b"Doe^Jane")
+        dataset.save_as(first)
+        assert "(DataSetTrailingPadding)" in synthaug("export", exported, "--to-pacs", "A@127.0.0.1:1").err
+        first.unlink()
+        dataset = dcmread(second)
+        dataset.add_new(0x00091001, "LO", "Doe^Jane")
+        dataset.save_as(second)
+        assert "((0009,1001))" in synthaug("export", exported, "--to-pacs", "A@127.0.0.1:1").err
+
+    @pytest.mark.parametrize("writing", [DESCRIBED, Writing(laterality="R", dicomdir=True), Writing()])
+    @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+    def test_is_nothing_that_synthaug_writes(self, tmp_path, kind, writing):
+        write_images(ImageStream.of(blend(**kind)), tmp_path / "a-dicom", writing=writing)
+        assert len(exported_instances(tmp_path / "a-dicom")) == 9
+
+
+class TestResuming:
+    """Near copies of training images, sent to where nobody listens: the gate's verdict is all that counts."""
+
+    @pytest.fixture
+    def command(self, tmp_path: Path) -> tuple[object, ...]:
+        real = tiny_images((20, 20), side=32)
+        write_images(ImageStream.of(real), tmp_path / "real.h5")
+        made = replace(tiny_images((2, 2), side=32, synthetic=True), pixels=real.pixels[:4])
+        passed = "passed, no near copy: compared with another"
+        write_images(ImageStream.of(made, memorization_gate=passed), tmp_path / "set-dicom")
+        return ("export", tmp_path / "set-dicom", *TO_PACS, "--resume")
+
+    def test_asks_the_gate_where_nothing_was_judged_here(self, command, tmp_path):
+        assert synthaug(*command, "--training-images", tmp_path / "real.h5").status == 3
+
+    @leaves_a_socket
+    def test_asks_the_gate_about_what_changed_or_other_training_images(self, command, tmp_path):
+        write_images(ImageStream.of(tiny_images((20, 20), side=32, seed=5)), tmp_path / "other.h5")
+        compared = ("--training-images", tmp_path / "other.h5")
+        assert synthaug(*command, *compared).status == 4  # passed; nobody listens
+        again = synthaug(*command)
+        assert (again.status, "passed, no near copy" in again.out) == (4, True)
+        assert synthaug(*command, "--training-images", tmp_path / "real.h5").status == 3
+        next((tmp_path / "set-dicom").rglob("*.dcm")).unlink()
+        again = synthaug(*command)
+        assert "not checked" in again.out
+
+    @leaves_a_socket
+    def test_is_for_the_options_that_the_target_was_made_with(self, tmp_path):
+        write_images(ImageStream.of(tiny_images((4, 4))), tmp_path / "a.h5")
+        command = ("export", tmp_path / "a.h5", tmp_path / "b-dicom", *TO_PACS)
+        assert synthaug(*command, "--size", 8).status == 4  # written; nobody listens
+        for more, said in (
+            ((), "other --size"),
+            (("--size", 8, "--body-part", "CHEST"), "other --body-part:"),
+            (("--size", 8, "--split", "test"), "other --split:"),
+        ):
+            run = synthaug(*command, "--resume", *more)
+            assert run.status == 2
+            assert said in run.err
+        assert synthaug(*command, "--resume", "--size", 8).status == 4
+        assert str(tmp_path) not in next((tmp_path / "b-dicom").glob("sent-*")).read_text()
+
+    def test_is_refused_where_nobody_noted_them(self, tmp_path):
+        write_images(ImageStream.of(tiny_images((4, 4))), tmp_path / "a.h5")
+        command = ("export", tmp_path / "a.h5", tmp_path / "b-dicom")
+        assert synthaug(*command).status == 0
+        run = synthaug(*command, *TO_PACS, "--resume")
+        assert run.status == 2
+        assert "send it as it is" in run.err
+
 
 TO_PACS = ("--to-pacs", "A@127.0.0.1:1")
 
@@ -122,6 +210,7 @@ TO_PACS = ("--to-pacs", "A@127.0.0.1:1")
         (("set-dicom", "--to-pacs", "SEVENTEEN_LETTERS@127.0.0.1:104"), "expected AE@host:port"),
         (("set-dicom", "--to-pacs", "A@127.0.0.1:70000"), "expected AE@host:port"),
         (("set-dicom", "--to-dicomweb", "ftp://127.0.0.1"), "expected http(s)://host:port/path"),
+        (("set-dicom", "--to-dicomweb", "http://[::1"), "expected http(s)://host:port/path"),
         (("set-dicom", "--to-dicomweb", "http://me:mine@127.0.0.1"), "credentials in the URL"),
     ],
 )

@@ -110,6 +110,13 @@ def test_blend_brings_the_pool_to_the_real_size_and_channels(tiny):
         assert blend(real, pool, 0.5).image_shape == (channels, 8, 8)
 
 
+def test_blend_brings_the_pool_to_the_real_depth(tiny):
+    real, pool = tiny((4, 2), dtype=np.uint16), tiny((4, 4), synthetic=True)
+    blended = blend(real, pool, 0.5)
+    assert blended.pixels.dtype == np.uint16
+    assert blended.take(blended.synthetic).pixels.max() > 255
+
+
 def test_blend_matches_classes_by_name(tiny):
     pool = tiny((9, 9, 9), synthetic=True, class_names=("Abnormal", "extra", "NORMAL"))
     blended = blend(tiny((6, 2)), pool, 0.5)

@@ -14,7 +14,6 @@ from PIL import Image
 from synthaug.augment.cache import cached_arrays
 from synthaug.augment.decode import decode_files, decode_images
 from synthaug.augment.errors import DataError
-from synthaug.augment.folder import read_folder
 from synthaug.augment.reading import Reading
 
 
@@ -48,7 +47,7 @@ class TestDecoding:
             ("1", 1, (255, 255, 255)),
             ("I;16", 65535, (255, 255, 255)),
             ("I;16", 32768, (128, 128, 128)),  # the upper eight bits
-            ("I;16", 90, (90, 90, 90)),  # eight bits in a file of sixteen
+            ("I;16", 90, (0, 0, 0)),  # also of a dark picture
             ("F", 0.5, (127, 127, 127)),
             ("F", 200.0, (200, 200, 200)),
         ],
@@ -153,10 +152,34 @@ class TestSixteenBits:
                 read(tmp_path / "x.png", **asked)
         assert (read(tmp_path / "x.png", bits=8, channels=1).pixels == 200).all()
 
-    def test_that_would_not_fit_are_refused(self, tmp_path):
-        tifffile.imwrite(tmp_path / "x.tif", np.full((8, 8), -1000, np.int16))
-        with pytest.raises(DataError, match="grey levels from -1000 to -1000 where 0 to 65535 can be kept"):
+    @pytest.mark.parametrize(("level", "kind"), [(-1000, np.int16), (np.nan, np.float32)])
+    def test_that_would_not_fit_are_refused(self, tmp_path, level, kind):
+        tifffile.imwrite(tmp_path / "x.tif", np.full((8, 8), level, kind))
+        says = f"grey levels from {level:g} to {level:g} where 0 to 65535 can be kept"
+        with pytest.raises(DataError, match=says):
             read(tmp_path / "x.tif")
+
+    def test_become_8_by_one_scale_for_all_pictures(self, tmp_path):
+        paths = [tmp_path / f"{k}.tif" for k in range(3)]
+        for path, level in zip(paths, (200, 4095, 65_535), strict=True):
+            saved(Image.fromarray(np.full((8, 8), level, np.uint16)), path)
+        assert read(*paths, bits=8).pixels[:, 0, 0, 0].tolist() == [0, 15, 255]
+
+    @pytest.mark.parametrize("kind", [np.int16, np.uint32, np.float32])
+    @pytest.mark.parametrize(
+        ("levels", "expected"),
+        [((200, 0, 4095), [0, 0, 15]), ((200, 0, 255), [200, 0, 255])],
+        ids=["sixteen", "eight"],
+    )
+    def test_of_files_that_do_not_say_their_range_are_told_by_the_highest(
+        self, tmp_path, kind, levels, expected
+    ):
+        paths = [tmp_path / f"{k}.tif" for k in range(3)]
+        for path, level in zip(paths, levels, strict=True):
+            tifffile.imwrite(path, np.full((8, 8), level, kind))
+        tifffile.imwrite(tmp_path / "bad.tif", np.full((8, 8), 70_000, np.uint32))  # has no say
+        found = read(*paths, tmp_path / "bad.tif", bits=8, skip_bad=True)
+        assert found.pixels[:, 0, 0, 0].tolist() == expected
 
 
 class TestPadding:
@@ -178,9 +201,28 @@ class TestBadFiles:
     @pytest.mark.parametrize("size", [None, 8])
     def test_are_left_out_where_that_is_asked_for(self, tmp_path, size):
         paths = self.paths(tmp_path, 3, 2)
-        pixels, bad = read(*paths, size=size, skip_bad=True)
-        assert len(pixels) == 3
-        assert list(bad) == [str(path) for path in paths[:2]]
+        found = read(*paths, size=size, skip_bad=True)
+        assert len(found.pixels) == 3
+        assert list(found.bad) == [str(path) for path in paths[:2]]
+
+    @pytest.mark.parametrize("spoilt", [GREY, DEEP[:5, :7]], ids=["depth", "size"])
+    def test_do_not_decide_the_size_and_depth_of_the_others(self, tmp_path, spoilt):
+        good, bad = saved(Image.fromarray(DEEP), tmp_path / "a.png"), tmp_path / "b.png"
+        saved(Image.fromarray(spoilt), bad)
+        bad.write_bytes(bad.read_bytes()[:50])  # the header is whole
+        found = read(good, bad, skip_bad=True)
+        assert list(found.bad) == [str(bad)]
+        assert found.pixels.dtype == np.uint16
+        assert (found.pixels[:, 0] == DEEP).all()
+
+    def test_are_told_without_their_path(self, tmp_path):
+        good, foreign, short = self.paths(tmp_path, 1, 2)[::-1]
+        foreign.write_text("no picture")
+        short.write_bytes(good.read_bytes()[:-20])
+        found = read(good, foreign, short, tmp_path / "gone.png", skip_bad=True)
+        assert found.bad[str(foreign)] == "no image"
+        assert found.bad[str(tmp_path / "gone.png")] == "No such file or directory"
+        assert not any("png" in reason or "tmp" in reason for reason in found.bad.values())
 
     def test_stop_where_all_are(self, tmp_path):
         with pytest.raises(DataError, match=r"00\.png: expected a whole image.*of 3 files none can be read"):
@@ -255,21 +297,3 @@ class TestCache:
         folder.rename(tmp_path / "gone")
         cached_arrays([tmp_path / "x"], None, decode)
         assert decode.calls == 2
-
-    def test_tells_readings_of_one_folder_apart(self, tmp_path):
-        saved(Image.fromarray(np.full((4, 8), 51_200, np.uint16)), tmp_path / "in" / "a" / "0.png")
-        for _ in range(2):
-            asked = [{}, {"bits": 8}, {"fit": "pad"}, {"size": 8}, {"channels": 3}]
-            found = [read_folder(tmp_path / "in", Reading(**a)).digest() for a in asked]
-            assert len(set(found)) == len(asked)
-
-    def test_serves_a_folder_without_reading_its_files_again(self, tmp_path):
-        path = saved(flat(90), tmp_path / "in" / "a" / "0.png")
-        first = read_folder(tmp_path / "in").digest()
-        stat = path.stat()
-        path.write_bytes(b"x" * stat.st_size)
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        assert read_folder(tmp_path / "in").digest() == first
-        os.utime(path)  # touched: now the content counts
-        with pytest.raises(DataError, match=r"0\.png: expected a whole image"):
-            read_folder(tmp_path / "in")

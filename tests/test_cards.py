@@ -160,3 +160,10 @@ def test_croissant_names_every_shard(tmp_path, blended):
     names = [part["contentUrl"] for part in listed["distribution"]]
     assert len(names) == 4
     assert all((tmp_path / name).exists() for name in names)
+
+
+def test_a_day_that_there_is_not_is_refused_in_one_line(tmp_path, tiny, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "99999999999999")
+    with pytest.raises(UsageError, match="expected seconds since 1970"):
+        write_images(ImageStream.of(tiny((1, 1))), tmp_path / "out.h5")
+    assert not list(tmp_path.iterdir())

@@ -111,7 +111,7 @@ class TestPictures:
         [
             ("images/gone.png,x", r"images/gone\.png: expected a whole image, found no such file"),
             ("images/a.png,", r"images/a\.png: expected a whole image, found an empty label"),
-            ("images/bad.png,x", r"bad\.png: expected a whole image, found cannot identify"),
+            ("images/bad.png,x", r"bad\.png: expected a whole image, found no image"),
             (",x", r"\(row 2\): expected a whole image, found no such file"),
         ],
     )

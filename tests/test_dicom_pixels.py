@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 
 from synthaug.augment.dicom import read_dicom
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.reading import Reading
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
@@ -51,6 +51,12 @@ class TestGrey:
         lut = item(LUTDescriptor=[2, 0, 8], LUTData=b"\0\xff")
         found = shown(tmp_path, DEEP, reading, WindowCenter=9, WindowWidth=9, VOILUTSequence=[lut])
         assert near(found, linear(DEEP, 500, 200))
+
+    @pytest.mark.parametrize("window", ["nan,400", "40,inf", "40,nan", "-inf,400", "40,0"])
+    def test_is_shown_in_no_window_that_is_none(self, window):
+        center, width = map(float, window.split(","))
+        with pytest.raises(UsageError, match=f"--window {window}: expected two numbers"):
+            Reading(window=(center, width))
 
     def test_in_a_window_of_width_one_is_black_or_white(self, tmp_path):
         found = shown(tmp_path, DEEP, WindowCenter=500, WindowWidth=1)

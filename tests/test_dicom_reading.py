@@ -72,6 +72,7 @@ class TestClasses:
             (Reading(label_from="BodyPart"), "--label-from BodyPart: no DICOM keyword"),
             (Reading(group_from="Patient"), "--group-from Patient: no DICOM keyword"),
             (Reading(label_from="AnatomicRegionSequence"), "of VR SQ, expected an attribute that is text"),
+            (Reading(group_from="PixelData"), "of VR OB or OW, expected an attribute that is text"),
             (Reading(label_from="PatientID"), "tells one person from another"),
             (Reading(label_from="PatientName"), "tells one person from another"),
         ],
@@ -228,6 +229,26 @@ class TestBadFiles:
         (tmp_path / "labels.csv").write_text(table)
         with pytest.raises(DataError, match=says):
             read_dicom(tmp_path)
+
+    def test_do_not_decide_what_the_others_become(self, tmp_path, caplog):
+        foreign(tmp_path / "c" / "a.dcm", RAMP)
+        foreign(tmp_path / "c" / "b.dcm", RAMP)
+        cut = foreign(tmp_path / "c" / "c.dcm", RAMP[:4, :4])
+        cut.write_bytes(cut.read_bytes()[:-4])
+        for _ in range(2):  # decoded, then from the cache
+            caplog.clear()
+            back = read_dicom(tmp_path, Reading(skip_bad=True))
+            assert (back.pixels[:, 0] == RAMP).all()
+            assert len(caplog.records) == 1
+
+    @pytest.mark.parametrize("frames", [2_000_000_000, 0, -3])
+    def test_are_those_with_an_implausible_number_of_frames(self, tmp_path, frames):
+        foreign(tmp_path / "c" / "a.dcm", RAMP, NumberOfFrames=frames)
+        if frames:
+            with pytest.raises(DataError, match=rf"a\.dcm: .*found {frames} frames where its size has room"):
+                read_dicom(tmp_path)
+        else:
+            assert len(read_dicom(tmp_path)) == 1  # as where nothing is said
 
 
 class TestSecondStart:

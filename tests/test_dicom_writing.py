@@ -104,6 +104,18 @@ class TestOurOwnFiles:
         among = {dcmread(path).SOPInstanceUID for path in export(blend(), tmp_path / "two")}
         assert alone.SOPInstanceUID in among
 
+    def test_have_other_uids_in_another_set_and_under_another_class(self, tmp_path):
+        one, other = images(4), images(4)
+        pixels = other.pixels[[1, 1, 2, 3]]  # the first differs, so that it is another set
+        sets = {
+            "one": one,
+            "other": replace(other, pixels=pixels),
+            "names": replace(one, class_names=("well", "ill")),
+            "patients": replace(one, groups=np.array(["P", "P", "Q", "Q"])),
+        }
+        uids = [dcmread(path).SOPInstanceUID for k in sets for path in export(sets[k], tmp_path / k)]
+        assert len(set(uids)) == 16
+
     def test_hold_facts_about_the_whole_set_beside_them(self, tmp_path):
         write_dicom(ImageStream.of(images(1), licence="CC0"), tmp_path / "out")
         assert '"licence": "CC0"' in (tmp_path / "out" / "dataset.json").read_text()
@@ -141,9 +153,10 @@ class TestMistakes:
         with pytest.raises(DataError, match="no image to write"):
             export(images(2).of_class(2), tmp_path / "out")
 
-    def test_a_source_date_epoch_that_is_no_number_is_named(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-        with pytest.raises(UsageError, match="yesterday"):
+    @pytest.mark.parametrize("epoch", ["yesterday", "99999999999999", "9" * 30])
+    def test_a_source_date_epoch_that_is_no_date_is_named(self, tmp_path, monkeypatch, epoch):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+        with pytest.raises(UsageError, match=epoch):
             export(images(1), tmp_path / "out")
 
     @pytest.mark.parametrize("keep", [0, 100, 200, 600, -10])

@@ -9,7 +9,7 @@ from synthaug.augment.errors import GateError
 from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, image_fingerprints, refuse_leak
 from synthaug.augment.images import concatenate
 from synthaug.augment.phantom import phantom
-from synthaug.augment.transforms import resize
+from synthaug.augment.transforms import resize, with_bits
 
 
 def test_equal_images_and_only_these_have_equal_fingerprints(tiny):
@@ -33,6 +33,11 @@ def test_no_image_has_no_fingerprint(tiny):
 def test_an_image_and_its_28_pixel_version_are_one_to_the_canonical_fingerprint(tiny):
     large = tiny((3, 3), side=64)
     assert (canonical_fingerprints(large) == canonical_fingerprints(resize(large, 28))).all()
+
+
+def test_an_image_and_its_8_bit_version_are_one_to_the_canonical_fingerprint(tiny):
+    deep = tiny((3, 3), dtype=np.uint16, side=32)
+    assert (canonical_fingerprints(deep) == canonical_fingerprints(with_bits(deep, 8))).all()
 
 
 def test_a_generator_that_saw_test_images_is_refused(tiny):

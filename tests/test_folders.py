@@ -1,9 +1,11 @@
 """Data sets that are folders, as messy as they are found."""
 
+import os
 import shutil
 
 import numpy as np
 import pytest
+import tifffile
 from picture_folders import put
 from PIL import Image
 
@@ -94,20 +96,41 @@ class TestFolders:
         assert load_dataset("x", tmp_path).train.pixels.dtype == np.uint16
         assert load_dataset("x", tmp_path, reading=Reading(bits=8)).train.pixels.dtype == np.uint8
 
+    def test_of_mixed_depths_are_read_with_8_bits_and_a_warning(self, tmp_path, tiny, caplog):
+        put(tiny((3, 3), dtype=np.uint16), tmp_path / "x")
+        Image.new("L", (8, 8)).save(tmp_path / "x" / "normal" / "8.png")
+        for _ in range(2):  # decoded, and from the cache
+            caplog.clear()
+            assert read_images(tmp_path / "x").pixels.dtype == np.uint8
+            (said,) = [record.getMessage() for record in caplog.records]
+            assert "x: found 16 bits in 6 of 7 pictures (abnormal/001.png) and 8 in 1:" in said
+            assert "--bits 16 keeps them" in said
+        caplog.clear()
+        assert read_images(tmp_path / "x", Reading(bits=16)).pixels.dtype == np.uint16
+        assert read_images(tmp_path / "x", Reading(bits=8)).pixels.dtype == np.uint8
+        assert not caplog.records
+
+    def test_with_16_bits_of_colour_beside_8_are_read_with_a_warning(self, tmp_path, caplog):
+        (tmp_path / "x" / "a").mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "x" / "a" / "0.tif", np.zeros((8, 8, 3), np.uint16), photometric="rgb")
+        Image.new("RGB", (8, 8)).save(tmp_path / "x" / "a" / "1.png")
+        assert read_images(tmp_path / "x").pixels.dtype == np.uint8
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert "found 16 bits in 1 of 2 pictures (a/0.tif) and 8 in 1:" in said
+        assert "16 are read of grey pictures only" in said
+
     def test_with_damaged_pictures_stop_or_leave_them_out(self, tmp_path, tiny, caplog):
         put(tiny((30, 30)), tmp_path / "x")
         for k in range(0, 24, 2):  # of class normal
             (tmp_path / "x" / "normal" / f"{k:03d}.png").write_text("no picture")
-        with pytest.raises(
-            DataError, match=r"normal/000\.png: expected a whole image, found cannot identify"
-        ):
+        with pytest.raises(DataError, match=r"normal/000\.png: expected a whole image, found no image"):
             read_part("x", tmp_path)
         for _ in range(2):  # decoded, and from the cache
             caplog.clear()
             images = read_images(tmp_path / "x", Reading(skip_bad=True))
             assert images.counts() == {"normal": 18, "abnormal": 30}
             (said,) = [record.getMessage() for record in caplog.records]
-            assert "left 12 of 60 files out as bad: normal/000.png (cannot identify" in said
+            assert "left 12 of 60 files out as bad: normal/000.png (no image)" in said
             assert "; and 2 more" in said
             assert said.count(".png (") == 10
         whole = tmp_path / "whole"
@@ -115,6 +138,28 @@ class TestFolders:
         for k in range(0, 24, 2):
             (whole / "normal" / f"{k:03d}.png").unlink()
         assert read_images(whole).digest() == images.digest()
+
+    @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's, of the page cut short
+    @pytest.mark.parametrize("asked", [{}, {"size": 8, "bits": 8}], ids=["as stored", "as asked"])
+    @pytest.mark.parametrize(("cut", "says"), [(None, "5 pages"), (-900, "broken pages")])
+    def test_with_a_file_of_several_pages_stop_or_leave_it_out(
+        self, tmp_path, tiny, caplog, asked, cut, says
+    ):
+        put(tiny((3, 3)), tmp_path / "x")
+        path = tmp_path / "x" / "normal" / "stack.tif"
+        tifffile.imwrite(path, np.zeros((5, 8, 8), np.uint8), photometric="minisblack", metadata=None)
+        path.write_bytes(path.read_bytes()[:cut])
+        with pytest.raises(DataError, match=rf"stack\.tif: .*found {says}, expected one image"):
+            read_images(tmp_path / "x", Reading(**asked))
+        assert len(read_images(tmp_path / "x", Reading(skip_bad=True, **asked))) == 6
+        assert f"left 1 of 7 files out as bad: normal/stack.tif ({says}, expected one image)" in caplog.text
+
+    def test_of_photographs_with_a_preview_are_read(self, tmp_path):
+        (tmp_path / "x" / "a").mkdir(parents=True)
+        photograph, preview = (Image.new("L", (8, 8), level) for level in (90, 0))
+        path = tmp_path / "x" / "a" / "0.jpg"
+        photograph.save(path, format="MPO", save_all=True, append_images=[preview])
+        assert (read_images(tmp_path / "x").pixels == 90).all()
 
     def test_take_the_split_of_labels_csv(self, tmp_path, tiny):
         put(tiny((20, 20)), tmp_path / "x")
@@ -157,3 +202,46 @@ class TestFolders:
         Image.new("L", (8, 8)).save(tmp_path / "x" / "stray.png")
         with pytest.raises(DataError, match=r"x/stray\.png: expected every image in a class folder"):
             load_dataset("x", tmp_path)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNTHAUG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("own_cache")
+class TestCachedFolders:
+    def picture(self, path, image=None):
+        path.parent.mkdir(parents=True)
+        (image or Image.new("L", (8, 8), 90)).save(path)
+        return path
+
+    def test_are_told_apart_by_what_is_asked_of_them(self, tmp_path):
+        self.picture(tmp_path / "in" / "a" / "0.png", Image.fromarray(np.full((4, 8), 51_200, np.uint16)))
+        for _ in range(2):
+            asked = [{}, {"bits": 8}, {"fit": "pad"}, {"size": 8}, {"channels": 3}]
+            found = [read_images(tmp_path / "in", Reading(**a)).digest() for a in asked]
+            assert len(set(found)) == len(asked)
+
+    def test_say_nothing_of_another_folder(self, tmp_path, caplog):
+        for name in ("Jane Doe", "copy"):
+            self.picture(tmp_path / name / "a" / "0.png")
+            (tmp_path / name / "a" / "1.png").write_text("no picture")
+        read_images(tmp_path / "Jane Doe", Reading(skip_bad=True))
+        caplog.clear()
+        read_images(tmp_path / "copy", Reading(skip_bad=True))
+        assert "a/1.png (no image)" in caplog.text
+        assert "Doe" not in caplog.text
+        (reasons,) = (tmp_path / "cache").rglob("reasons.npy")
+        assert np.load(reasons).tolist() == ["", "no image"]
+
+    def test_are_served_without_reading_their_files_again(self, tmp_path):
+        path = self.picture(tmp_path / "in" / "a" / "0.png")
+        first = read_images(tmp_path / "in").digest()
+        stat = path.stat()
+        path.write_bytes(b"x" * stat.st_size)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert read_images(tmp_path / "in").digest() == first
+        os.utime(path)  # touched: now the content counts
+        with pytest.raises(DataError, match=r"0\.png: expected a whole image"):
+            read_images(tmp_path / "in")

@@ -4,12 +4,14 @@ import csv
 import signal
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import tomli_w
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
@@ -273,3 +275,17 @@ class TestFormatOf:
             format_of(Path("a.zip"))
         with pytest.raises(UsageError, match="expected one of hdf5, npz, folder, dicom"):
             format_of(Path("a"), "zip")
+
+
+def test_a_folder_of_pictures_and_dicom_is_not_half_read(tmp_path, tiny):
+    write_images(ImageStream.of(tiny((2, 2))), tmp_path / "out")
+    write_images(ImageStream.of(tiny((2, 2))), tmp_path / "out-dicom")
+    (tmp_path / "out-dicom").rename(tmp_path / "out" / "more")
+    with pytest.raises(UsageError, match="found pictures and DICOM in it"):
+        read_images(tmp_path / "out")
+
+
+def test_what_was_asked_of_the_files_comes_back_from_a_configuration_file():
+    asked = Reading(window=(40.0, 400.0), bits=16, skip_bad=True)
+    assert Reading.of(asked.said()) == asked
+    assert asked.said() == tomllib.loads(tomli_w.dumps(asked.said()))

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from cli_runner import synthaug
 
 from synthaug.augment.datasets import load_dataset
 from synthaug.augment.formats import write_images
+from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
 
 DATA = "phantom:n=160,abnormal=0.25"
@@ -90,6 +93,40 @@ def test_a_folder_of_somebody_else_is_never_replaced(command: tuple[str, ...]) -
     assert run.status == 2
     assert "did not make" in run.err
     assert Path("precious/thesis.txt").read_text() == "years"
+
+
+def test_a_folder_with_somebodys_own_labels_csv_is_never_replaced() -> None:
+    Path("mine").mkdir()
+    Path("mine/labels.csv").write_text("file,label\na.dcm,ill\n")
+    run = synthaug("export", DATA, "mine", "--overwrite")
+    assert run.status == 2
+    assert "did not make" in run.err
+    assert Path("mine/labels.csv").exists()
+
+
+def test_the_gate_of_a_blend_compares_with_the_training_images_as_they_were_read() -> None:
+    """Another reading of the same file would draw another split, whose training images are others."""
+    images = load_dataset(DATA, Path(), size=28).joined()
+    families = np.array([f"F{k // 4}" for k in range(len(images))])
+    with h5py.File("foreign.h5", "w") as file:
+        file.update({"images": images.pixels[:, 0], "y": images.labels, "family": families.astype("S")})
+    reading = ("--label-from", "y", "--group-from", "family")
+    assert synthaug("export", "foreign.h5", "own.h5", *reading).status == 0
+    train = load_dataset("foreign.h5", Path(), reading=Reading(label_from="y", group_from="family")).train
+    copies = replace(train, synthetic=np.ones(len(train), bool), groups=None)
+    write_images(ImageStream.of(copies), Path("copies.h5"))
+    run = synthaug(
+        "export", "foreign.h5", "leak.h5", *reading, "--synthetic-ratio", 0.1, "--synthetic", "copies.h5"
+    )
+    assert run.status == 3
+    assert "near copies of training images" in run.err
+    assert not Path("leak.h5").exists()
+
+
+def test_synthetic_images_that_would_be_left_out_are_not_asked_for_in_vain() -> None:
+    run = synthaug("export", DATA, "x.h5", "--generator", "chest-xray")
+    assert run.status == 2
+    assert "expected --synthetic-ratio too" in run.err
 
 
 def test_a_refused_training_costs_no_earlier_run(generator: str) -> None:

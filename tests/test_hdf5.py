@@ -175,6 +175,12 @@ class TestForeign:
         assert images.groups.tolist() == ["7", "7", "8", "9"]
         assert np.array_equal(read_images(foreign(imgs=GREY, labels=LABELS)).pixels[:, 0], GREY)
 
+    def test_counts_each_image_of_an_unknown_patient_as_one_of_its_own(self, foreign):
+        path = foreign(images=GREY, labels=LABELS, who=np.array(["a", "", "a", ""], "S1"))
+        groups = read_images(path, Reading(group_from="who")).groups.tolist()
+        assert len(set(groups)) == 3
+        assert groups[0] == groups[2]
+
     def test_has_its_class_names_where_it_says_them(self, foreign):
         path = foreign({"class_names": ["a", "b", "c", "none"]}, images=GREY, labels=LABELS.astype(np.uint8))
         assert read_images(path).counts() == {"a": 1, "b": 2, "c": 1, "none": 0}

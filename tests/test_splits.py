@@ -15,6 +15,7 @@ from synthaug.augment.splits import (
     draw_splits,
     labelled_subset,
     official_splits,
+    recorded_splits,
     with_rare_class,
 )
 
@@ -169,3 +170,39 @@ class TestARareClass:
         images = tiny((40, 1))
         with pytest.raises(DataError, match="too few images or patients"):
             with_rare_class(images, images.class_names[1], 0.05)
+
+
+class TestRecordedSplits:
+    """What the images say of themselves."""
+
+    @pytest.fixture
+    def divided(self, tiny):
+        images = tiny((30, 30))
+        return lambda *parts: replace(images, split=np.resize(np.repeat(parts, 2), len(images)))
+
+    def test_are_kept(self, divided):
+        images = divided("train", "val", "test")
+        splits = recorded_splits(images, "x")
+        assert splits.official
+        assert [part.split[0] for part in parts(splits)] == ["train", "val", "test"]
+        assert sum(map(len, parts(splits))) == len(images)
+
+    def test_never_lend_test_images_to_training(self, divided):
+        for held_out in (["test"], ["val", "test"]):
+            with pytest.raises(DataError, match=r"images only, expected some of train"):
+                recorded_splits(divided(*held_out), "x")
+
+    def test_are_drawn_anew_with_a_word_where_nothing_is_in_test(self, divided, caplog):
+        splits = recorded_splits(divided("train", "val"), "x")
+        assert not splits.official
+        assert "no image of it is in test" in caplog.text
+
+    def test_are_drawn_where_all_is_train(self, divided, caplog):
+        assert not recorded_splits(divided("train"), "x").official
+        assert not caplog.text
+
+    def test_put_synthetic_images_into_train(self, divided, tiny):
+        images = concatenate([divided("train", "test"), tiny((3, 3), synthetic=True, seed=4)])
+        splits = recorded_splits(images, "x")
+        assert splits.train.synthetic.sum() == 6
+        assert not splits.test.synthetic.any()

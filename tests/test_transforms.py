@@ -5,7 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from synthaug.augment.transforms import classical_augmentation, resize, to_unit_range, with_channels
+from synthaug.augment.images import LabeledImages
+from synthaug.augment.reading import Reading
+from synthaug.augment.transforms import as_asked, classical_augmentation, resize, to_unit_range, with_channels
 
 
 def test_resizing_is_that_of_pil_bicubic(tiny):
@@ -62,3 +64,13 @@ def test_classical_augmentation_moves_an_image_but_never_mirrors_it():
     assert all(out.shape == image.shape and 0 <= out.min() <= out.max() <= 1 for out in changed)
     assert len({out.numpy().tobytes() for out in changed}) == 50
     assert all(out[:, :, 16:].sum() > out[:, :, :16].sum() for out in changed)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_an_image_that_is_not_square_is_cropped_or_padded_never_stretched(fit):
+    wide = np.zeros((1, 1, 8, 16), np.uint8)
+    wide[..., 2:6, 6:10] = 255  # a square in the middle
+    images = as_asked(LabeledImages(wide, np.zeros(1, np.int64), ("x",)), Reading(size=16, fit=fit))
+    assert images.image_shape == (1, 16, 16)
+    bright = images.pixels[0, 0] > 127
+    assert bright.any(axis=0).sum() == bright.any(axis=1).sum() == (8 if fit == "crop" else 4)

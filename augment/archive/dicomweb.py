@@ -48,10 +48,12 @@ class DicomWeb:
             raise UsageError(
                 "--to-dicomweb needs dicomweb-client, not found: pip install 'synthaug[pacs]'"
             ) from None
-        parts = urlsplit(self.address)
-        if parts.username or parts.password:
-            raise UsageError(f"--to-dicomweb: credentials in the URL, expected them in {USER} and {PASSWORD}")
         try:
+            parts = urlsplit(self.address)
+            if parts.username or parts.password:
+                raise UsageError(
+                    f"--to-dicomweb: credentials in the URL, expected them in {USER} and {PASSWORD}"
+                )
             # One piece per request, not chunked: some archives and proxies want to know its length.
             self._client: Any = DICOMwebClient(
                 self.address,

@@ -5,13 +5,14 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from pydicom import Dataset, dcmread
+from pydicom.datadict import keyword_for_tag
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.pseudonym import PSEUDONYM
@@ -19,10 +20,29 @@ from synthaug.augment.stream import FACTS
 
 log = logging.getLogger("synthaug")
 
-HEADER = [
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
-    "PatientID", "PatientName", "ImageComments", "Manufacturer",
-]  # fmt: skip
+# Every attribute that `write_dicom` writes, and those in its sequences: another one may name anybody.
+WRITTEN = frozenset({
+    "AccessionNumber", "AcquisitionContextSequence", "AnatomicRegionSequence", "BitsAllocated",
+    "BitsStored", "BodyPartExamined", "CodingSchemeIdentificationSequence", "Columns", "ContentDate",
+    "ContentTime", "ContributingEquipmentSequence", "ConversionType", "DateOfSecondaryCapture",
+    "DeidentificationMethod", "DeidentificationMethodCodeSequence", "HighBit", "ImageComments",
+    "ImageLaterality", "ImageType", "InstanceCreationDate", "InstanceCreationTime", "InstanceNumber",
+    "Laterality", "Manufacturer", "ManufacturerModelName", "Modality", "PatientBirthDate", "PatientID",
+    "PatientIdentityRemoved", "PatientName", "PatientOrientation", "PatientSex",
+    "PhotometricInterpretation", "PixelData", "PixelRepresentation", "PlanarConfiguration",
+    "ReferringPhysicianName", "Rows", "SOPClassUID", "SOPInstanceUID", "SamplesPerPixel",
+    "SeriesDescription", "SeriesDescriptionCodeSequence", "SeriesInstanceUID", "SeriesNumber",
+    "SoftwareVersions", "SpecificCharacterSet", "StudyDate", "StudyID", "StudyInstanceUID", "StudyTime",
+    "SyntheticData", "TimeOfSecondaryCapture", "TimezoneOffsetFromUTC", "ViewPosition",
+})  # fmt: skip
+WRITTEN_WITHIN = frozenset({
+    "CodeMeaning", "CodeValue", "CodingSchemeDesignator", "CodingSchemeName",
+    "CodingSchemeResponsibleOrganization", "ConceptCodeSequence", "ConceptNameCodeSequence",
+    "ContributionDateTime", "ContributionDescription", "DeviceSerialNumber", "Manufacturer",
+    "ManufacturerModelName", "PurposeOfReferenceCodeSequence", "SoftwareVersions", "TextValue", "ValueType",
+})  # fmt: skip
+EMPTY = ("AccessionNumber", "PatientBirthDate", "PatientSex", "ReferringPhysicianName")  # as written
+LONG = 1024  # bytes; a longer value (the pixels) is passed over, so that what stands behind it is seen
 DUPLICATE = 0x0111  # PS3.7 C.5.5: the archive has this instance already
 FULL = range(0xA700, 0xA800)  # PS3.4 B.2.3: out of resources, whichever instance comes next
 
@@ -96,8 +116,10 @@ class Archive(Protocol):
 def exported_instances(folder: Path) -> list[Instance]:
     """The images of a DICOM folder that synthaug exported, each once, in the order of their files' names.
 
+    Each file's header is read whole.
+
     Raises:
-        UsageError: synthaug did not write the folder or one of its files, or a file names a patient.
+        UsageError: synthaug did not write the folder or one of its files as it is, or a file names a patient.
         DataError: a file is damaged, or there is none.
     """
     if not (folder / FACTS).is_file():
@@ -136,7 +158,7 @@ def _is_dicom(path: Path) -> bool:
 
 def _instance(path: Path) -> Instance:
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(HEADER))
+        header = dcmread(path, defer_size=LONG)
         instance = Instance(
             path=path,
             uid=str(header.SOPInstanceUID),
@@ -146,23 +168,40 @@ def _instance(path: Path) -> Instance:
             transfer_syntax=str(header.file_meta.TransferSyntaxUID),
             bytes=path.stat().st_size,
         )
+        wrong = _not_ours(header)
     except Exception as error:  # a damaged file fails with any exception
         detail = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: expected a whole DICOM image ({detail}), export it again") from error
-    if not _is_ours(header):
+    if wrong:
         raise UsageError(
-            f"{path}: not written by synthaug or it names a patient: export the folder first, so that "
-            "identities are removed"
+            f"{path}: not written by synthaug or it names a patient ({wrong}): export the folder first, so "
+            "that identities are removed"
         )
     return instance
 
 
-def _is_ours(header: Dataset) -> bool:
-    """Whether `write_dicom` made the file: its note, and nobody's name or number but its own."""
+def _not_ours(header: Dataset) -> str:
+    """The attribute that says that `write_dicom` did not make the file as it is; "" where it did."""
+    added = next(_added(header, WRITTEN), "")
+    if added:
+        return added
     patient, name = str(header.get("PatientID") or ""), str(header.get("PatientName") or "")
-    return (
-        str(header.get("ImageComments", "")).startswith('{"synthaug":')
-        and header.get("Manufacturer") == "synthaug"
-        and bool(not patient or PSEUDONYM.fullmatch(patient) or re.match(r"SYNTHETIC(-|$)", patient))
-        and bool(re.match(r"(Anonymous\^Patient|Synthetic\^\w+)?$", name))
-    )
+    sound = {
+        "ImageComments": str(header.get("ImageComments", "")).startswith('{"synthaug":'),
+        "Manufacturer": header.get("Manufacturer") == "synthaug",
+        "PatientID": not patient or PSEUDONYM.fullmatch(patient) or re.match(r"SYNTHETIC(-|$)", patient),
+        "PatientName": re.match(r"(Anonymous\^Patient|Synthetic\^\w+)?$", name),
+        **{keyword: not header.get(keyword) for keyword in EMPTY},
+    }
+    return next((keyword for keyword, so in sound.items() if not so), "")
+
+
+def _added(dataset: Dataset, written: frozenset[str]) -> Iterator[str]:
+    """Attributes beyond those `written`, within sequences too; a private one is named by its tag."""
+    for tag in dataset.keys():  # noqa: SIM118 (a Dataset's iterator decodes every value)
+        keyword = keyword_for_tag(tag) or str(tag)
+        if keyword not in written:
+            yield keyword
+        elif keyword.endswith("Sequence"):
+            for item in dataset[tag].value:
+                yield from _added(item, WRITTEN_WITHIN)

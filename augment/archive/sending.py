@@ -8,11 +8,12 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from types import MappingProxyType
+from typing import Any, TextIO
 
 from synthaug.augment.archive.instances import Answer, Archive, ArchiveError, Connection, Instance
 from synthaug.augment.errors import DataError, UsageError
@@ -49,6 +50,7 @@ def send(
     archive: Archive,
     *,
     resume: bool = False,
+    facts: Mapping[str, object] = MappingProxyType({}),
     advance: Callable[[int], None] = lambda n: None,
 ) -> Delivery:
     """Send every instance that the archive does not have, then count what it finds.
@@ -58,6 +60,7 @@ def send(
         folder: the file of acknowledgements is kept in it.
         archive: where to.
         resume: go on where an earlier call was broken off.
+        facts: to be noted of exactly these files, for `noted`.
         advance: told of each number of instances that is done with.
 
     Raises:
@@ -71,7 +74,10 @@ def send(
     advance(len(known))
     answer, found, trouble = Answer(known=sorted(known)), None, ""
     try:
-        with _notes(state, archive) as note, archive.connected(files) as connection:
+        with (
+            _notes(state, {"archive": archive.address, "of": digest(files), **facts}) as note,
+            archive.connected(files) as connection,
+        ):
             waiting = [file for file in files if file.uid not in known]
             there = _found(connection, waiting)
             if there is None:
@@ -121,18 +127,36 @@ def state_of(folder: Path, archive: Archive) -> Path:
 
 
 def acknowledged(state: Path) -> set[str]:
-    """UIDs in a file of acknowledgements, without a last line that was broken off."""
-    found: set[str] = set()
-    for line in state.read_text(encoding="utf-8").splitlines() if state.exists() else []:
-        try:
-            found.update(json.loads(line).get("there", ()))
-        except ValueError:  # the process died while it wrote: the archive will be asked
-            continue
+    """UIDs in a file of acknowledgements."""
+    return {uid for line in _lines(state) for uid in line.get("there", ())}
+
+
+def noted(state: Path, fact: str) -> tuple[str, Any]:
+    """(digest of the files, value) of the last note that says this fact; ("", None) where none does."""
+    found: tuple[str, Any] = ("", None)
+    for line in _lines(state):
+        if fact in line:
+            found = (str(line.get("of", "")), line[fact])
     return found
 
 
+def digest(files: Iterable[Instance]) -> str:
+    """Of which instances these are: their UIDs and sizes."""
+    listed = sorted((file.uid, file.bytes) for file in files)
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _lines(state: Path) -> Iterator[dict[str, Any]]:
+    """Of a file of acknowledgements, without a last line that was broken off."""
+    for line in state.read_text(encoding="utf-8").splitlines() if state.exists() else []:
+        try:
+            yield dict(json.loads(line))
+        except (ValueError, TypeError):  # the process died while it wrote: the archive will be asked
+            continue
+
+
 @contextmanager
-def _notes(state: Path, archive: Archive) -> Iterator[Callable[[list[str]], list[str]]]:
+def _notes(state: Path, facts: Mapping[str, object]) -> Iterator[Callable[[list[str]], list[str]]]:
     """Gives a function that puts UIDs on disk before anything else happens, and hands them back."""
     try:
         stream = state.open("a+", encoding="utf-8")
@@ -147,15 +171,14 @@ def _notes(state: Path, archive: Archive) -> Iterator[Callable[[list[str]], list
         return uids
 
     with stream:
-        if stream.tell() == 0:
-            _write(stream, {"archive": archive.address})
-        else:
+        if stream.tell() > 0:
             stream.write("\n")  # a line that was broken off ends here
+        _write(stream, facts)
         yield note
 
 
-def _write(stream: TextIO, line: dict[str, object]) -> None:
-    stream.write(json.dumps(line) + "\n")
+def _write(stream: TextIO, line: Mapping[str, object]) -> None:
+    stream.write(json.dumps(dict(line)) + "\n")
     stream.flush()
     os.fsync(stream.fileno())
 
@@ -206,5 +229,6 @@ def _lack(files: Collection[Instance], there: set[str] | None, archive: Archive,
     here = sum(file.uid in there for file in of_series)
     return (
         f"{archive.address} acknowledged {len(files)} instances and finds {len(there)} (series {series}: "
-        f"{here} of {len(of_series)}): remove {state}: the same command with --resume then sends the rest"
+        f"{here} of {len(of_series)}): remove {state.name} there and send "
+        f"the folder as it is (synthaug export {state.parent}), which sends the rest"
     )

@@ -1,5 +1,6 @@
 """The DICOM files below a folder, each looked at before any pixel is decoded; the bad ones set aside."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,15 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
-from synthaug.augment.decode import warn_of_bad
+from synthaug.augment.decode import NAMED, warn_of_bad
+from synthaug.augment.dicom.keywords import names_patient, text_of
 from synthaug.augment.dicom.labels import About, about, has_split_folders, labels_csv
 from synthaug.augment.errors import DataError, SynthaugError
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import Reading
 
+log = logging.getLogger("synthaug")
+MOST_DEFLATED = 1032  # times smaller can deflate make zeros
 PLUG_INS = "pip install 'synthaug[dicom]'"
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,6 +36,7 @@ class DicomImage:
         shape: (H, W) of a frame.
         channels: 1, or 3 for RGB, YCbCr and palettes.
         bits: per pixel when nothing else is asked: 8, or 16 where `write_dicom` wrote 16.
+        burned_in: the file says that text is burned into its pixels (PS3.3 C.7.6.1, Burned In Annotation).
     """
 
     path: Path
@@ -40,6 +45,7 @@ class DicomImage:
     shape: tuple[int, int]
     channels: int
     bits: int
+    burned_in: bool
 
 
 @dataclass
@@ -77,7 +83,13 @@ def look_at(paths: Sequence[Path], folder: Path, reading: Reading, bad: BadFiles
 
     def look(path: Path) -> DicomImage:
         dataset = dcmread(path, stop_before_pixels=True)
-        return _image(path, dataset, about(dataset, files[path], reading, table, divided))
+        known = about(dataset, files[path], reading, table, divided)
+        if not known.ours and names_patient(known.class_name, dataset):
+            raise DataError(  # in which neither the class nor the file may be named
+                f"{folder}: found a class named as its patient (PatientID or PatientName), expected one that "
+                "names nobody: rename the folder, say --label-from KEYWORD, or name classes in labels.csv"
+            )
+        return _image(path, dataset, known)
 
     images = [image for _, image in sound(look, paths, paths, bad, "look at")]
     if not any(image.about.split for image in images):
@@ -112,6 +124,18 @@ def sound(
     return results
 
 
+def warn_of_text(images: Sequence[DicomImage], folder: Path) -> None:
+    """One warning of the files that say there is text in their pixels: it would be exported with them."""
+    found = [image.path.relative_to(folder).as_posix() for image in images if image.burned_in]
+    if found:
+        more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+        log.warning(
+            "%s: %d of %d files have Burned In Annotation YES (%s%s): text in pixels is not removed, and may "
+            "name patients: look at them before anything is passed on",
+            *(folder, len(found), len(images), ", ".join(found[:NAMED]), more),
+        )
+
+
 def has_plug_ins() -> bool:
     """Whether the extra's decoders are installed."""
     return find_spec("libjpeg") is not None and find_spec("openjpeg") is not None
@@ -137,15 +161,31 @@ def _image(path: Path, dataset: Dataset, known: About) -> DicomImage:
         raise ValueError("no transfer syntax")
     if syntax.is_compressed and not get_decoder(syntax).is_available:
         raise DataError(f"{path}: compressed by {syntax.name}, which needs a plug-in: {PLUG_INS}")
+    frames, most = int(dataset.get("NumberOfFrames") or 1), _most_frames(path, dataset)
+    if not 1 <= frames <= most:
+        raise ValueError(f"{frames} frames where its size has room for {most}")
     coloured = dataset.SamplesPerPixel == 3 or dataset.PhotometricInterpretation == "PALETTE COLOR"
     return DicomImage(
         path=path,
         about=known,
-        frames=int(dataset.get("NumberOfFrames") or 1),
+        frames=frames,
         shape=(int(dataset.Rows), int(dataset.Columns)),
         channels=3 if coloured else 1,
         bits=16 if known.ours and dataset.BitsAllocated == 16 else 8,
+        burned_in=text_of(dataset, "BurnedInAnnotation").upper() == "YES",
     )
+
+
+def _most_frames(path: Path, dataset: Dataset) -> int:
+    """An upper bound, so that a wrong number does not claim terabytes; other damage is found in decoding."""
+    syntax, size = UID(dataset.file_meta.TransferSyntaxUID), path.stat().st_size
+    if syntax.is_compressed:  # each frame is a fragment at least, which begins with eight bytes (PS3.5 A.4)
+        return max(1, size // 8)
+    if syntax.is_deflated:
+        size *= MOST_DEFLATED
+    bits: int = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * dataset.BitsAllocated
+    # YBR_FULL_422 stores two thirds of that. One frame is let through: how much it lacks is said later.
+    return max(1, size * 8 * 3 // (bits * 2))
 
 
 def _reason(error: Exception) -> str:

@@ -95,9 +95,8 @@ class Export:
         instance = (
             derived_uid("instance", class_name, *astuple(source), pixels.shape, pixels.dtype)
             if source.generator
-            else derived_uid(
-                "instance", sha256(pixels), position
-            )  # real data sets do hold the same image twice
+            # Real data sets do hold the same image twice, and two may hold the same image.
+            else derived_uid("instance", study, class_name, sha256(pixels), position)
         )
         note: dict[str, Any] = {"synthaug": 1, "class": class_name, "label": label}
         note["class_names"] = self.class_names

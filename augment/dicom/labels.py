@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.multival import MultiValue
 
-from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.dicom.keywords import text_of
+from synthaug.augment.errors import DataError
 from synthaug.augment.images import PARTS
 from synthaug.augment.labels import class_order
 from synthaug.augment.reading import Reading
@@ -21,8 +20,6 @@ from synthaug.augment.reading import Reading
 Table = Mapping[str, Mapping[str, str]]  # the rows of labels.csv by file, and by SOPInstanceUID
 SPLIT_NAMES = {**{part: part for part in PARTS}, "valid": "val", "validation": "val"}
 UNKNOWN = "unknown"  # one name for all patients without one: no split can part them
-# A class name is printed and written everywhere, so it must not be what tells one person from another.
-IDENTIFYING = {"PatientID", "OtherPatientIDs", "AccessionNumber", "PatientBirthDate", "StudyID"}
 
 
 @dataclass(frozen=True)
@@ -58,16 +55,17 @@ def about(dataset: Dataset, file: str, reading: Reading, table: Table | None, di
     note = _note(dataset)
     row = _row(dataset, file, table)
     uid, synthetic = dataset.get("StudyInstanceUID"), dataset.get("SyntheticData") == "YES"
-    patient = row.get("patient_id") or _text(dataset, reading.group_from or "PatientID")
-    if not patient and not note and not reading.group_from:
-        patient = str(uid or "")
+    if reading.group_from:  # asked for in words, so nothing else counts
+        patient = text_of(dataset, reading.group_from)
+    else:
+        patient = row.get("patient_id") or text_of(dataset, "PatientID") or ("" if note else str(uid or ""))
     folders = file.split("/")[:-1]
     split = SPLIT_NAMES.get(folders[0].lower(), "") if divided and folders else ""
     folders = folders[1:] if split else folders
     split = _split(note.pop("split", "")) or _split(row.get("split") or "") or split
     known = About(synthetic, "" if synthetic else patient, split, **note)
     if reading.label_from:
-        label = _text(dataset, reading.label_from)
+        label = text_of(dataset, reading.label_from)
         if not label:
             raise ValueError(f"no {reading.label_from} in it")
         return replace(known, class_name=label, all_classes=())
@@ -86,29 +84,6 @@ def has_split_folders(files: Collection[str]) -> bool:
     """Whether there are both a train/ and a test/ folder at the top."""
     tops = {SPLIT_NAMES.get(file.split("/")[0].lower()) for file in files if "/" in file}
     return {"train", "test"} <= tops
-
-
-def check_keywords(reading: Reading) -> None:
-    """Stop where a label or group is asked of an attribute that is none, is no text, or names a person.
-
-    Raises:
-        UsageError: so.
-    """
-    for flag, keyword in (("--label-from", reading.label_from), ("--group-from", reading.group_from)):
-        if keyword is None:
-            continue
-        tag = tag_for_keyword(keyword)
-        if tag is None:
-            raise UsageError(
-                f"{flag} {keyword}: no DICOM keyword, expected one such as BodyPartExamined or Modality"
-            )
-        kind = dictionary_VR(tag)
-        if kind in ("SQ", "OB", "OW", "OF", "OD", "OL", "OV", "UN"):
-            raise UsageError(
-                f"{flag} {keyword}: of VR {kind}, expected an attribute that is text or a number"
-            )
-        if flag == "--label-from" and (keyword in IDENTIFYING or kind in ("PN", "UI")):
-            raise UsageError(f"{flag} {keyword}: tells one person from another, expected what tells classes")
 
 
 def labels_csv(folder: Path) -> Table | None:
@@ -152,11 +127,30 @@ def class_names(files: Sequence[About], folder: Path) -> tuple[str, ...]:
     return (*first, *class_order({file.class_name for file in files} - set(first)))
 
 
-def groups(files: Sequence[About]) -> npt.NDArray[np.str_] | None:
-    """A name per patient; real images without one share a name, so that no split can part them."""
-    if not any(file.patient for file in files):
+def groups(
+    files: Sequence[About], names: Sequence[str], frames: Sequence[int], group_from: str | None
+) -> npt.NDArray[np.str_] | None:
+    """A name per patient; real images without one share a name, so that no split can part them.
+
+    Where no patient is known, there are none, or each file is a group if any has several frames.
+
+    Args:
+        names, frames: what each file is called, and how many images it holds.
+        group_from: the keyword that was asked for.
+
+    Raises:
+        DataError: no real file has that attribute.
+    """
+    real = [not file.synthetic for file in files]
+    if any(file.patient for file in files):
+        known = [file.patient or UNKNOWN for file in files]
+    elif group_from and any(real):
+        raise DataError(f"--group-from {group_from}: no file has it, expected one that tells patients apart")
+    elif any(one and count > 1 for one, count in zip(real, frames, strict=True)):
+        known = [f"file:{name}" for name in names]
+    else:
         return None
-    return np.array(["synthetic" if file.synthetic else file.patient or UNKNOWN for file in files])
+    return np.array([name if one else "synthetic" for name, one in zip(known, real, strict=True)])
 
 
 def _note(dataset: Dataset) -> dict[str, Any]:
@@ -191,10 +185,3 @@ def _split(name: str) -> str:
     if name and name.lower() not in SPLIT_NAMES:
         raise ValueError(f"split {name!r}")
     return SPLIT_NAMES[name.lower()] if name else ""
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    """An attribute's value in one line; "" where it is absent or empty."""
-    value = dataset.get(keyword)
-    values = value if isinstance(value, MultiValue) else [value]
-    return " ".join("\\".join("" if part is None else str(part) for part in values).split())

@@ -35,8 +35,8 @@ def side_by_side(work: Work[T], pieces: Iterable[tuple[int, LabeledImages]], job
             yield work(start, piece)
         return
     # Imported here: most exports need no second process.
-    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
-    from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
+    from joblib.externals.loky import ProcessPoolExecutor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     pool = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(work, os.getpid()))
     waiting: deque[Any] = deque()

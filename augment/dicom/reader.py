@@ -1,5 +1,6 @@
 """Reading DICOM; `writer.py` says what our own files keep where."""
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,23 @@ from pydicom import Dataset
 from pydicom import __version__ as pydicom_version
 
 from synthaug.augment.cache import Arrays, cache_folder, cached_arrays
-from synthaug.augment.dicom.files import BadFiles, DicomImage, dicom_files, has_plug_ins, look_at, sound
-from synthaug.augment.dicom.labels import check_keywords, class_names, groups
+from synthaug.augment.dicom.files import (
+    BadFiles,
+    DicomImage,
+    dicom_files,
+    has_plug_ins,
+    look_at,
+    sound,
+    warn_of_text,
+)
+from synthaug.augment.dicom.keywords import check_keywords
+from synthaug.augment.dicom.labels import class_names, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import AS_STORED, Reading
 
+log = logging.getLogger("synthaug")
 VERSION = 1  # of how pixels are shown: another one does not take what the cache has
 
 
@@ -37,12 +48,13 @@ def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
     Returns:
         Images in the order of Instance Number (ours) and path, pixels memory-mapped from the cache. Groups
         are Patient ID (or, in foreign files without one, Study Instance UID) as the files have it, to stay in
-        memory: `write_images` writes pseudonyms. "synthetic" for synthetic images, None where no real image
-        has any.
+        memory: `write_images` writes pseudonyms. Where no real image has any, files of several frames make
+        each file a group, else there are none. "synthetic" for synthetic images.
 
     Raises:
         DataError: no DICOM file; one that is damaged, no image or without a label (with `skip_bad`: all are);
-            no plug-in for its compression; exports with different classes side by side.
+            no plug-in for its compression; exports with different classes side by side; a class named as
+            its patient; `group_from` in no real file.
         UsageError: `label_from` or `group_from` is no keyword that can be used so.
     """
     check_keywords(reading)
@@ -63,8 +75,11 @@ def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
         raise DataError(
             f"{folder}: all {len(paths)} DICOM files are bad, the first is {path}: found {reason}"
         )
+    labelled = _labelled(images, pixels, folder, reading)
     bad.warn(folder, len(paths))
-    return _labelled(images, pixels, folder)
+    warn_of_text(images, folder)
+    _warn_of_shrinking(images, pixels, reading, folder)
+    return labelled
 
 
 def holds_dicom(folder: Path) -> bool:
@@ -97,6 +112,8 @@ def _pixels(images: Sequence[DicomImage], reading: Reading, bad: BadFiles) -> tu
         if reason:
             bad.add(path, reason)
     kept = [image for image, reason in zip(images, reasons, strict=True) if not reason]
+    if kept and _target(kept, reading) != target:  # bad files do not decide what the others become
+        return _pixels(kept, reading, bad)
     return kept, found["pixels"][: sum(image.frames for image in kept)].transpose(0, 3, 1, 2)
 
 
@@ -133,10 +150,13 @@ def _decoded(images: Sequence[DicomImage], target: _Target, bad: BadFiles) -> Ar
     here = BadFiles(bad.skip)
     good = [k for k, _ in sound(decode, range(len(images)), [image.path for image in images], here, "decode")]
     kept = [row for k in good for row in range(starts[k], starts[k + 1])]
-    for new, old in enumerate(kept):  # the rows of bad files go to the end, where nobody looks
+    for new, old in enumerate(kept):  # the rows of bad files go to the end, which is cut off
         if new != old:
             rows[new] = rows[old]
-    return {"pixels": rows, "reasons": np.array([here.reasons.get(str(image.path), "") for image in images])}
+    return {
+        "pixels": rows[: len(kept)],
+        "reasons": np.array([here.reasons.get(str(image.path), "") for image in images]),
+    }
 
 
 def _frames(image: DicomImage, target: _Target) -> Iterator[Pixels]:
@@ -152,12 +172,24 @@ def _frames(image: DicomImage, target: _Target) -> Iterator[Pixels]:
         yield pixels  # grey is repeated to RGB where it is put
 
 
-def _labelled(images: Sequence[DicomImage], pixels: Pixels, folder: Path) -> LabeledImages:
+def _warn_of_shrinking(images: Sequence[DicomImage], pixels: Pixels, reading: Reading, folder: Path) -> None:
+    """One warning where images became smaller because others are, which nobody asked for."""
+    larger = [image for image in images if min(image.shape) > pixels.shape[2]]
+    if reading.size is None and larger:
+        log.warning(
+            "%s: images of different shapes: %d of %d files made smaller, to %d×%d as the "
+            "smallest: ask for another side with --size",
+            *(folder, len(larger), len(images), *pixels.shape[2:]),
+        )
+
+
+def _labelled(images: Sequence[DicomImage], pixels: Pixels, folder: Path, reading: Reading) -> LabeledImages:
     files = [image.about for image in images]
     frames = [image.frames for image in images]
     names = class_names(files, folder)
     origins = np.array([(file.generator, file.seed, file.index) for file in files], PROVENANCE)
-    patients = groups(files)
+    paths = [image.path.relative_to(folder).as_posix() for image in images]
+    patients = groups(files, paths, frames, reading.group_from)
     return LabeledImages(
         pixels=pixels,
         labels=np.repeat(np.array([names.index(file.class_name) for file in files], dtype=np.int64), frames),

@@ -5,17 +5,17 @@ several processes.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from joblib import cpu_count
 
+from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.dicom.codes import refuse_wrong_terms
 from synthaug.augment.dicom.directory import FILE_NAME, Entry, file_id, write_dicomdir
 from synthaug.augment.dicom.image import Export, Source, derived_uid, sha256
@@ -35,10 +35,10 @@ def write_dicom(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -
     """Write each image as `<class>/<position>.dcm`, a Secondary Capture of grey 8 or 16 bits or RGB 8 bits.
 
     UIDs are derived, not drawn: from generator, class, seed and index, or for an image without a generator
-    from its pixels and position. Where SOURCE_DATE_EPOCH is set, writing twice gives the same bytes, with any
-    number of processes. There is one study per generator and one per patient, who appears as a `pseudonym`
-    only, since a study is of one patient. A synthetic image that occurs twice has the same UID twice, as it
-    is the same image.
+    from its study, class, pixels and position. Where SOURCE_DATE_EPOCH is set, writing twice gives the same
+    bytes, with any number of processes. There is one study per generator and one per patient, who appears as
+    a `pseudonym` only, since a study is of one patient. A synthetic image that occurs twice has the same UID
+    twice, as it is the same image.
 
     Args:
         stream: the images; some thousand at a time are in memory.
@@ -68,7 +68,7 @@ def write_dicom(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -
         raise DataError("no image to write: expected at least one, check the class and the number asked for")
     gate = str(stream.attributes.get("memorization_gate", ""))
     fingerprint = sha256(np.moveaxis(first.pixels[0], 0, -1))
-    export = Export(stream.class_names, _moment(), fingerprint, gate, replace(writing, jobs=None))
+    export = Export(stream.class_names, moment_of_writing(), fingerprint, gate, replace(writing, jobs=None))
     folder.mkdir(parents=True)
     entries: list[Entry] = []
     work = side_by_side(_Writer(export, folder), _placed(chain([first], pieces)), _jobs(writing, stream))
@@ -134,16 +134,7 @@ def _placed(pieces: Iterator[LabeledImages]) -> Iterator[tuple[int, LabeledImage
 def _jobs(writing: Writing, stream: ImageStream) -> int:
     if writing.jobs is not None:
         return writing.jobs
-    return len(os.sched_getaffinity(0)) if stream.total >= WORTH_PROCESSES else 1
-
-
-def _moment() -> datetime:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    if not epoch.isdecimal():
-        raise UsageError(f"SOURCE_DATE_EPOCH is {epoch!r}: expected seconds since 1970, set or unset it")
-    return datetime.fromtimestamp(int(epoch), UTC)
+    return cpu_count() if stream.total >= WORTH_PROCESSES else 1  # cores that this process may use
 
 
 def _folder_names(class_names: Sequence[str], as_file_ids: bool) -> list[str]:

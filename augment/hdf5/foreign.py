@@ -34,7 +34,9 @@ def read_foreign(path: Path, file: h5py.File, reading: Reading) -> LabeledImages
     labels = _array(path, file, reading.label_from, LABELS, "--label-from")
     groups = None
     if reading.group_from is not None:
-        groups = _texts(_column(path, _array(path, file, reading.group_from, (), "--group-from")))
+        found = _texts(_column(path, _array(path, file, reading.group_from, (), "--group-from")))
+        rows = [f"row {k}" for k in range(len(found))]  # each whose patient is not known is one of its own
+        groups = np.where(np.isin(found, ("", "nan")), rows, found)
     numbers, names = _classes(path, file, labels)
     if len({len(images), len(numbers), len(numbers if groups is None else groups)}) > 1:
         raise DataError(f"{path}: {len(images)} images and {len(numbers)} labels, expected one for each")
