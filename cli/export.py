@@ -80,12 +80,12 @@ def export(
     """
     from synthaug.augment.archive.instances import exported_instances
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import load_dataset, named_datasets, read_part
+    from synthaug.augment.datasets import licence_of, load_dataset, named_datasets, read_part
     from synthaug.augment.formats import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
     from synthaug.evaluation.gate import ATTRIBUTE
-    from synthaug.generators.sampling import Synthesizer
+    from synthaug.generators.sampling import Synthesizer, card_attributes, shipped_for
 
     out = Output(as_json)
     archive = archive_at(to_dicomweb, to_pacs, resume)
@@ -138,13 +138,20 @@ def export(
         images, _ = blended_training_set(
             splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
         )
-        made_by = Synthesizer(generator) if generator else None
-        before = str(read_attributes(synthetic).get(ATTRIBUTE, "")) if synthetic else ""
+        if synthetic is None:
+            made_by = Synthesizer(generator or shipped_for(splits.class_names))
+            facts = card_attributes(made_by.card) | {"seed": seed}
+        else:
+            facts = read_attributes(synthetic)
+        licences = dict.fromkeys([licence_of(source), str(facts.get("licence", ""))])
+        facts["licence"] = "; ".join(filter(None, licences))
     else:
         images = read_part(source, data_root(root), part, size=size, split_seed=split_seed, reading=reading)
         if source not in named_datasets() and Path(source).exists():
             facts = read_attributes(Path(source))
-        before = str(facts.pop(ATTRIBUTE, ""))
+        else:
+            facts = {"licence": licence_of(source)}
+    before = str(facts.pop(ATTRIBUTE, ""))
     stream = ImageStream.of(images, **{**facts, "source": Path(source).name})
     if source not in named_datasets() and Path(source).exists():
         stream = replace(stream, origin=str(Path(source).resolve()))

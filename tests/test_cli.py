@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cli_runner import synthaug
 
-from synthaug.augment.formats import read_images
+from synthaug.augment.formats import read_attributes, read_images
 from synthaug.augment.hdf5 import read_hdf5
 
 TINY = ("--dataset", "phantom:n=160,abnormal=0.25", "--size", "28", "--device", "cpu")
@@ -266,6 +266,9 @@ def test_export_of_a_blend_holds_every_real_training_image_and_marks_the_others(
     assert run.json["real"] == 80
     assert run.json["synthetic"] == 80
     blend = read_hdf5(Path("blend.h5"))
+    facts = read_attributes(Path("blend.h5"))
+    assert facts["generator"] == blend.provenance["generator"][blend.synthetic][0].decode()
+    assert {"licence", "generator_data", "seed"} <= set(facts)
     assert int(blend.synthetic.sum()) == 80
     assert blend.counts() == {"normal": 80, "abnormal": 80}
 

@@ -77,6 +77,10 @@ class TestTheDescription:
         assert dataset.AnatomicRegionSequence[0].CodeMeaning == "Chest"
         assert "Laterality" not in dataset  # not beside ImageLaterality (PS3.3 C.7.3.1)
 
+    @pytest.mark.parametrize(("part", "stands"), [("CHEST", False), ("KNEE", True)])
+    def test_leaves_a_side_open_only_where_the_part_has_one(self, tmp_path, part, stands):
+        assert ("Laterality" in one_of("normal", tmp_path / "out", Writing(body_part=part))) == stands
+
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("writing", [PLAINLY, DESCRIBED], ids=["plain", "described"])

@@ -9,7 +9,7 @@ from debian import debian_package
 from dicom_exports import CLASSES, DESCRIBED, KINDS, export, images
 
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.writing import PLAINLY
+from synthaug.augment.writing import PLAINLY, Writing
 
 # dicom3tools (2024-01-18 and before) does not know Synthetic Data (0008,001C), newer in the standard, and
 # cannot be told: its dictionary is compiled in. It prints this line per file; every other error counts.
@@ -53,6 +53,12 @@ def test_no_file_has_an_error(tmp_path, n):
     dumped = subprocess.run(["dcmdump", "-q", *files], capture_output=True, text=True, check=False)
     assert (dumped.returncode, dumped.stderr) == (0, "")
     assert dumped.stdout.count("# Dicom-Data-Set") == len(files)
+
+
+@pytest.mark.parametrize("part", ["CHEST", "KNEE", "HEAD", "HAND"])
+def test_a_body_part_of_unknown_side_is_no_error(tmp_path, part):
+    for path in export(images(2, synthetic=True), tmp_path / part, Writing(body_part=part)):
+        assert errors_of(path) == []
 
 
 def test_images_without_a_patient_or_a_generator_have_no_error(tmp_path):

@@ -57,8 +57,8 @@ class TestSalts:
 class TestPatients:
     def test_are_called_the_same_in_every_file_of_a_data_set_and_otherwise_in_another(self, tmp_path, tiny):
         images = tiny((3, 3), patients=1)
-        for file, source in (("a", "clinic"), ("b", "clinic"), ("c", "other")):
-            write_images(ImageStream.of(images, source=source), tmp_path / f"{file}.h5")
+        for file, origin in (("a", "clinic"), ("b", "clinic"), ("c", "other")):
+            write_images(replace(ImageStream.of(images), origin=origin), tmp_path / f"{file}.h5")
         groups = []
         for file in "abc":
             with h5py.File(tmp_path / f"{file}.h5") as written:

@@ -71,6 +71,11 @@ def region_of(body_part: str) -> CodedConcept:
     return _regions()[body_part][0]
 
 
+def is_paired(body_part: str) -> bool:
+    """Whether there are a left and a right one, as PS3.16 Annex L says."""
+    return _regions()[body_part][1]
+
+
 def refuse_wrong_terms(writing: Writing) -> None:
     """Stop at a value that its attribute cannot have.
 

@@ -28,7 +28,14 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.valuerep import DA, DT, TM
 
-from synthaug.augment.dicom.codes import concept_of, findings, long_string, private_schemes, region_of
+from synthaug.augment.dicom.codes import (
+    concept_of,
+    findings,
+    is_paired,
+    long_string,
+    private_schemes,
+    region_of,
+)
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import pseudonym
 from synthaug.augment.writing import PLAINLY, Writing
@@ -170,10 +177,11 @@ def _describe(captured: SCImage, writing: Writing) -> None:
     if writing.body_part is not None:
         captured.BodyPartExamined = writing.body_part
         captured.AnatomicRegionSequence = [region_of(writing.body_part)]
-    if writing.laterality is None:
-        captured.Laterality = ""  # unknown
-    else:
-        captured.ImageLaterality = writing.laterality  # Laterality may not stand beside it (PS3.3 C.7.3.1)
+    # PS3.3 C.7.3.1: Laterality stands where a paired part is examined, or nobody knows, not beside the other
+    if writing.laterality is not None:
+        captured.ImageLaterality = writing.laterality
+    elif writing.body_part is None or is_paired(writing.body_part):
+        captured.Laterality = ""
     if writing.view is not None:
         captured.ViewPosition = writing.view
 
