@@ -1,6 +1,6 @@
 """How files become images, where they leave that open: one record for every format."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -83,5 +83,9 @@ def refuse_unheeded(asked: "DataclassInstance", heeded: Collection[str], what: s
     """
     said = [f.name for f in fields(asked) if getattr(asked, f.name) != f.default and f.name not in heeded]
     if said:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in said)
-        raise UsageError(f"{flags}: {what} has no such thing, leave it out")
+        raise UsageError(f"{as_flags(said)}: {what} has no such thing, leave it out")
+
+
+def as_flags(names: Iterable[str]) -> str:
+    """Fields as they are said on the command line: label_from is --label-from."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)

@@ -130,7 +130,8 @@ def export(
         )
     if not synthetic_ratio and (generator or synthetic):
         raise UsageError("--generator, --synthetic: expected --synthetic-ratio too, the share they make up")
-    facts: dict[str, str | int | float] = {}
+    path = None if source in named_datasets() or not Path(source).exists() else Path(source)
+    facts: dict[str, str | int | float]
     made_by = splits = None
     if synthetic_ratio:
         splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed, reading=reading)
@@ -147,16 +148,10 @@ def export(
         facts["licence"] = "; ".join(filter(None, licences))
     else:
         images = read_part(source, data_root(root), part, size=size, split_seed=split_seed, reading=reading)
-        if source not in named_datasets() and Path(source).exists():
-            facts = read_attributes(Path(source))
-        else:
-            facts = {"licence": licence_of(source)}
+        facts = {"licence": licence_of(source)} if path is None else read_attributes(path)
     before = str(facts.pop(ATTRIBUTE, ""))
     stream = ImageStream.of(images, **{**facts, "source": Path(source).name})
-    if source not in named_datasets() and Path(source).exists():
-        stream = replace(stream, origin=str(Path(source).resolve()))
-    else:
-        stream = replace(stream, origin=source)
+    stream = replace(stream, origin=source if path is None else str(path.resolve()))
     data = [] if training_images is None else [training_images]
     if images.synthetic.any():
         gate = gate_of_export(images, data, data_root(root), split_seed, made_by, splits)

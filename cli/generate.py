@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import AS_STORED, Reading, as_flags
 from synthaug.augment.writing import PLAINLY, Writing
 from synthaug.cli.files import reads_files, writes_files
 from synthaug.cli.gate import gate_of_generator
@@ -85,7 +85,7 @@ def generate(
 
     out = Output(as_json)
     if reading.said() and training_images is None and balance_with is None:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in reading.said())
+        flags = as_flags(reading.said())
         raise UsageError(f"{flags}: say which files by --training-images or --balance-with, or leave it out")
     if from_provenance is not None:
         others = {
