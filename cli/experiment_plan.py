@@ -59,7 +59,7 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, tuple[float, float], 
 
     cells = of_references([read_cell(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
     if any(cell.arm.way == "blend" for cell in cells) and len(cells[0].test) == len(splits.test):
-        gains = judge(cells, splits.test).gains
+        gains = judge(cells, splits).gains
         pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
         pilots = [pilot for pilot in pilots if pilot.over_trainings > 0]
         if pilots:

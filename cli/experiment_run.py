@@ -59,7 +59,7 @@ def run_and_report(
         jobs=jobs or (1 if on_gpu else cores()),
         told=out.say,
     )
-    found = judge(cells, splits.test)
+    found = judge(cells, splits)
     first = next(design.units())
     shown = extractors if "domain" in names else extractors[1:]
     assessment = assess(splits, lab.pool(first), extractors[0], shown) if names else None

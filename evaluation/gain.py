@@ -1,15 +1,14 @@
 """From trainings to a word: what synthetic images gain over the best classical arm, and whether it counts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
-from synthaug.evaluation.arms import CHOSEN, Arm, Role
+from synthaug.evaluation.arms import Role
 from synthaug.evaluation.cells import Cell
 from synthaug.evaluation.classification import AurocOver, accuracy, balanced_accuracy, decide
 from synthaug.evaluation.closure import gap_closure
@@ -70,28 +69,6 @@ def arm_names(cells: Iterable[Cell], amount: Amount) -> list[str]:
 def amounts_of(cells: Iterable[Cell]) -> list[Amount]:
     """The amounts of labels, in order."""
     return list(dict.fromkeys(cell.unit.amount for cell in cells if not cell.arm.by_donor))
-
-
-def with_chosen_ratio(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells and, for every labelled subset, those of the ratio that validation images chose; 0 is one.
-
-    The mean validation AUROC over initial weights decides; among equals, the smaller ratio.
-    """
-    chosen: list[Cell] = []
-    for amount in amounts_of(cells):
-        base = best_recipe(cells, amount)
-        candidates: dict[tuple[int, int], dict[float, list[Cell]]] = {}
-        for cell in cells:
-            blended = cell.arm.way == "blend" or cell.arm.role == "classical"
-            if blended and cell.unit.amount == amount and cell.arm.recipe == base:
-                of_subset = candidates.setdefault((cell.unit.donor, cell.unit.subset), {})
-                of_subset.setdefault(cell.arm.ratio, []).append(cell)
-        for by_ratio in candidates.values():
-            area = {ratio: np.mean([c.val_auroc for c in found]) for ratio, found in by_ratio.items()}
-            ratio = max(sorted(area), key=lambda r: area[r])
-            arm = Arm(CHOSEN, "synthetic", "chosen", base, ratio)
-            chosen += [replace(cell, arm=arm) for cell in by_ratio[ratio]]
-    return [*cells, *chosen]
 
 
 def compare(cells: Sequence[Cell], test: LabeledImages) -> list[Gain]:

@@ -134,11 +134,11 @@ def paired_difference(
     if n < 2:
         return Difference(value, np.inf, np.inf, LEVELS[depth], n)
     answers = [p.arm for p in pairs] + [p.reference for p in pairs]
-    resampled = _resampled_scores(score, labels, answers, groups, rounds, seed)
+    resampled = resampled_scores(score, labels, answers, groups, rounds, seed)
     table = _cluster_means(resampled[: len(pairs)] - resampled[len(pairs) :], pairs, depth)  # (n, rounds)
     residual = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
     interaction = float((residual**2).sum()) / ((n - 1) * (rounds - 1)) / n
-    patients = _patients_of_rarest_class(labels, groups)
+    patients = patients_of_rarest_class(labels, groups)
     # a bootstrap of m patients finds (m - 1) / m of the variance, with m - 1 degrees of freedom, less what
     # the finite number of rounds blurs
     over_patients = max(float(table.mean(0).var(ddof=1)) - interaction, 0) * patients / (patients - 1)
@@ -210,15 +210,19 @@ def _resampled_areas(positive: npt.NDArray[np.bool_], scores: Values, counts: Va
     return np.asarray(outranked / (positives.sum(0) * ranked[-1]))
 
 
-def _resampled_scores(
+def resampled_scores(
     score: Score,
     labels: Labels,
-    answers: list[Probabilities],
+    answers: Sequence[Probabilities],
     groups: npt.NDArray[np.generic] | None,
     rounds: int,
     seed: int,
 ) -> Values:
-    """The score of every classifier on every resample of the test patients, (classifiers, rounds)."""
+    """The score of every classifier on every resample of the patients, (classifiers, rounds).
+
+    Raises:
+        DataError: too few patients of a class (`resample_groups`).
+    """
     samples = resample_groups(labels, groups, rounds, seed)
     over = score.classes if isinstance(score, AurocOver) else None
     if over is None and score is not auroc:
@@ -243,8 +247,12 @@ def _cluster_means(values: npt.ArrayLike, pairs: Sequence[PairedTraining], depth
     return means
 
 
-def _patients_of_rarest_class(labels: Labels, groups: npt.NDArray[np.generic] | None) -> int:
-    """How many patients carry the rarest class: they decide how well the patients' spread is known."""
+def patients_of_rarest_class(labels: Labels, groups: npt.NDArray[np.generic] | None) -> int:
+    """How many patients carry the rarest class: they decide how well the patients' spread is known.
+
+    Raises:
+        DataError: fewer than two.
+    """
     patients = np.arange(len(labels)) if groups is None else groups
     rarest = min(len(np.unique(patients[labels == label])) for label in np.unique(labels))
     if rarest < 2:

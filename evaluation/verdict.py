@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthaug.augment.images import LabeledImages
+from synthaug.augment.images import Splits
 from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.gain import Gain, Verdict, compare, with_chosen_ratio
+from synthaug.evaluation.chosen_ratio import with_chosen_ratio
+from synthaug.evaluation.gain import Gain, Verdict, compare
 from synthaug.evaluation.planning import pilot_sd, smallest_effect
 from synthaug.evaluation.statistics import Estimate
 
@@ -38,10 +39,10 @@ class Experiment:
     smallest_effect: float | None
 
 
-def judge(cells: Sequence[Cell], test: LabeledImages) -> Experiment:
-    """Compare the arms of finished cells and conclude."""
-    every = with_chosen_ratio(cells)
-    gains = compare(every, test)
+def judge(cells: Sequence[Cell], splits: Splits) -> Experiment:
+    """Compare the arms of finished cells and conclude: validation images choose, test images decide."""
+    every = with_chosen_ratio(cells, splits.val)
+    gains = compare(every, splits.test)
     verdict, sentence = conclude(gains)
     decisive = decisive_gain(gains)[1]
     return Experiment(every, gains, verdict, sentence, decisive, smallest_found(decisive, gains))

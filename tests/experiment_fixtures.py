@@ -75,6 +75,7 @@ def laboratory(folder: Path, splits: Splits | None = None, **more: Any) -> Labor
 
 LABELS = np.repeat([0, 1], [300, 100])
 TEST = LabeledImages(np.zeros((400, 1, 2, 2), np.uint8), LABELS, ("normal", "abnormal"))
+SPLITS = Splits(TEST, TEST, TEST)
 REAL, AUGMENTED = (arm.name for arm in classical_arms("core"))
 BLEND, LESS = f"{AUGMENTED} + synthetic 0.5", f"{AUGMENTED} + synthetic 0.25"
 

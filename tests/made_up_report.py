@@ -90,4 +90,4 @@ def report(
             cells[where, arm] = made_up_cell(where, arm, splits, labelled, rare)
     log = [{"step": k, "discriminator": 1.0, "generator": 2.0} for k in (1, 2)]
     config = {"dataset": "phantom", "synthetic": Path("made.h5")}
-    return Report(splits, judge(list(cells.values()), splits.test), None, config, log)
+    return Report(splits, judge(list(cells.values()), splits), None, config, log)

@@ -164,9 +164,10 @@ def test_the_ratio_can_be_chosen_on_validation_images_and_may_be_none() -> None:
     assert run.status == 0, run.err
     tried = {float(ratio): area for ratio, area in run.json["validation_auroc_by_ratio"].items()}
     assert set(tried) == {0.0, 0.1, 0.25, 0.5, 0.75}
-    best = max(tried.values())
-    assert run.json["synthetic_ratio"] == min(ratio for ratio, area in tried.items() if area == best)
-    assert run.json["best"]["val_auroc"] == best
+    best = min(ratio for ratio, area in tried.items() if area == max(tried.values()))
+    chosen = run.json["synthetic_ratio"]
+    assert chosen in (0, best)  # 0 unless the best is ahead by more than a standard error
+    assert run.json["best"]["val_auroc"] == tried[chosen]
     synthetic = sum(run.json["images"]["synthetic"].values())
     real = sum(run.json["images"]["real"].values())
     assert synthetic / (synthetic + real) == pytest.approx(run.json["synthetic_ratio"], abs=0.01)

@@ -14,6 +14,7 @@ from synthaug.evaluation.arms import CHOSEN
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gain"))
 from measured import EXPERIMENTS
+from own import plain_best
 from page import anchor, write_page
 
 
@@ -92,6 +93,17 @@ def test_own_data_stand_in_one_table_that_counts_the_cells_where_the_choice_did_
     assert "Kept in **1 of 2**" in page
     assert [row.endswith("| missed |") for row in page.splitlines() if "| -0.0040 [" in row] == [True]
     assert f"`synthaug experiment {EXPERIMENTS['own-ham10000'].command}`" in page
+
+
+def test_the_plain_best_on_validation_stands_beside_the_ratio_that_was_chosen() -> None:
+    areas = {"ref": (0.80, 0.70), "ref + synthetic 0.25": (0.81, 0.60), "synthetic only": (0.9, 0.9)}
+    cells = [
+        {"labels": "all", "donor": 0, "subset": subset, "init": 0, "arm": arm, "ratio": ratio}
+        | {"validation_auroc": val - 0.02 * (subset and ratio > 0), "auroc": test}
+        for subset in (0, 1)
+        for (arm, (val, test)), ratio in zip(areas.items(), (0.0, 0.25, 1.0), strict=True)
+    ]
+    assert plain_best({"cells": cells}, "ref", "all") == pytest.approx((0.60 - 0.70) / 2)
 
 
 def test_the_picture_is_one(rendered: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiment_fixtures import AUGMENTED, BLEND, LESS, REAL, TEST, made_up
+from experiment_fixtures import AUGMENTED, BLEND, LESS, REAL, SPLITS, made_up
 from scipy import stats
 
 from synthaug.augment.images import LabeledImages
@@ -88,7 +88,7 @@ class TestTheCounting:
         assert paired_p([0.0, 0.0]) == 1
 
     def test_asks_the_planner_by_the_arm_with_the_most_synthetic_images(self) -> None:
-        small = judge(made_up({REAL: -0.3, AUGMENTED: 0, LESS: 0.02, BLEND: 0.3}), TEST)
+        small = judge(made_up({REAL: -0.3, AUGMENTED: 0, LESS: 0.02, BLEND: 0.3}), SPLITS)
         facts = planned(small, KINDS["planted effect"])
         sds = {gain.arm: pilot_sd(gain.difference) for gain in small.gains}
         assert facts["pilot_sd"] == sds[BLEND] != sds[LESS]

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, TEST, made_up
+from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, SPLITS, TEST, made_up
 
-from synthaug.evaluation.arms import CEILING, CHOSEN, SYNTHETIC_ONLY
+from synthaug.evaluation.arms import CEILING, SYNTHETIC_ONLY
 from synthaug.evaluation.conduct import best_recipe
 from synthaug.evaluation.design import ALL, Amount
-from synthaug.evaluation.gain import compare, of_arm, with_chosen_ratio
+from synthaug.evaluation.gain import compare, of_arm
 from synthaug.evaluation.hierarchy import Difference
 from synthaug.evaluation.planning import pilot_sd, power
 from synthaug.evaluation.statistics import Estimate
@@ -155,11 +155,11 @@ class TestTheVerdict:
 
 class TestTheSmallestEffect:
     def test_is_told_where_there_is_no_evidence_and_only_there(self):
-        null = judge(made_up(NOTHING), TEST)
+        null = judge(made_up(NOTHING), SPLITS)
         assert f"An effect of {null.smallest_effect:.2g} or more would have been found with 80 % power." in (
             null.sentence
         )
-        found = judge(made_up(NOTHING | {BLEND: 0.5}), TEST)
+        found = judge(made_up(NOTHING | {BLEND: 0.5}), SPLITS)
         assert found.smallest_effect is None
         assert "power" not in found.sentence
 
@@ -198,36 +198,3 @@ class TestAShare:
 
     def test_without_ends_says_so(self):
         assert share(Estimate(-0.5, -np.inf, np.inf)) == "-50 % (interval unbounded)"
-
-
-class TestTheRatioChosenOnValidation:
-    def test_may_be_none(self):
-        cells = with_chosen_ratio(made_up(NOTHING | {BLEND: -1}, val_auroc={AUGMENTED: 0.9, BLEND: 0.8}))
-        chosen, base = of_arm(cells, ALL, CHOSEN), of_arm(cells, ALL, AUGMENTED)
-        assert {cell.arm.ratio for cell in chosen} == {0}
-        assert all(np.array_equal(a.test, b.test) for a, b in zip(chosen, base, strict=True))
-
-    def test_is_not_what_the_sentence_is_about_where_it_is_none(self):
-        cells = made_up(NOTHING | {BLEND: -0.02}, val_auroc={AUGMENTED: 0.9, BLEND: 0.8})
-        assert judge(cells, TEST).sentence.startswith(f"No evidence that synthetic images help: {BLEND} ")
-
-    def test_is_chosen_for_each_labelled_subset(self):
-        cells = made_up(NOTHING | {LESS: 0}, val_auroc={AUGMENTED: 0.9, LESS: 0.8, BLEND: 0.8})
-        at = next(k for k, c in enumerate(cells) if c.arm.name == LESS and c.unit.subset == 2)
-        cells[at] = replace(cells[at], val_auroc=0.95)
-        ratios = {c.unit.subset: c.arm.ratio for c in of_arm(with_chosen_ratio(cells), ALL, CHOSEN)}
-        assert ratios == {0: 0, 1: 0, 2: 0.25, 3: 0}
-
-    def test_is_the_smallest_among_equals(self):
-        cells = made_up(NOTHING | {LESS: 0}, val_auroc={AUGMENTED: 0.8, LESS: 0.9, BLEND: 0.9})
-        assert {c.arm.ratio for c in of_arm(with_chosen_ratio(cells), ALL, CHOSEN)} == {0.25}
-
-    def test_goes_by_the_mean_over_initial_weights(self):
-        cells = made_up(NOTHING, inits=2, val_auroc={AUGMENTED: 0.8, BLEND: 0.7})
-        at = next(k for k, c in enumerate(cells) if c.arm.name == BLEND and c.unit.init == 1)
-        cells[at] = replace(cells[at], val_auroc=0.85)  # one lucky start
-        assert {c.arm.ratio for c in of_arm(with_chosen_ratio(cells), ALL, CHOSEN)} == {0}
-
-    def test_decides_like_any_other_arm(self):
-        found = judge(made_up(NOTHING | {BLEND: 1}, val_auroc={AUGMENTED: 0.8, BLEND: 0.9}), TEST)
-        assert {gain.arm: gain.verdict for gain in found.gains} == {BLEND: "helps", CHOSEN: "helps"}

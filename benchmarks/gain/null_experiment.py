@@ -68,7 +68,7 @@ def fabric() -> Fabric:
 def conducted(kind: Kind, lab: Laboratory, subsets: int) -> Experiment:
     """All trainings, those that are not there yet, and the judgement."""
     design = Design((kind.amount,), subsets=subsets)
-    return judge(conduct(lab, design, ratios=kind.ratios, choice="core"), lab.splits.test)
+    return judge(conduct(lab, design, ratios=kind.ratios, choice="core"), lab.splits)
 
 
 def planned(pilot: Experiment, kind: Kind) -> Record:

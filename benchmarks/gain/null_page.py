@@ -33,8 +33,9 @@ no such instrument: at 16 px, networks that train in a tenth of a second reach A
 
 DESIGN = """\
 **Classifier.** 4 thousand parameters, {steps} steps of {batch} images. **Design.** `--arms core`, {subsets}
-labelled subsets of 32 images per class out of 320, ratios 0.1 and 0.5 and the one chosen on validation;
-{val} validation and {test} test images. Shares have exact (Clopper–Pearson) 95 % intervals."""
+labelled subsets of 32 images per class out of 320, ratios 0.1 and 0.5 and the one chosen on validation
+(0, unless one is ahead by a standard error); {val} validation and {test} test images.
+Shares have exact (Clopper–Pearson) 95 % intervals."""
 
 NULLS = """\
 The interval of *helps* is {bound} the 5 % that are promised. *Harms* is no error where the true change
