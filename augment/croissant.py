@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.contents import Contents
@@ -79,7 +80,8 @@ def croissant(contents: Contents, name: str, place: Path, files: Sequence[Path],
         name: of the file or folder.
         place: the folder that the description will stand in, to which its file names are relative.
         files: those to be described one by one, with their checksums.
-        pictures: suffix of those that are too many for that, in class folders; "" where there are none.
+        pictures: suffix, which may be left out, of those that are too many for that, in class folders; ""
+            where there are none.
     """
     real, made = contents.number(made=False), contents.number(made=True)
     records = [_classes(contents)]
@@ -99,7 +101,7 @@ def croissant(contents: Contents, name: str, place: Path, files: Sequence[Path],
         "keywords": ["medical imaging", contents.kind],
         "citeAs": f"{name}, written by synthaug {version('synthaug')}",
         "rai:dataLimitations": contents.fact("memorization_gate") or "no memorization gate",
-        "distribution": [_file_object(path, place) for path in files] + _file_sets(pictures),
+        "distribution": [_file_object(path, place) for path in files] + _file_sets(pictures, place),
         "recordSet": records,
     }
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
@@ -110,25 +112,26 @@ def _file_object(path: Path, place: Path) -> dict[str, str]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "@type": "cr:FileObject",
-        "@id": path.relative_to(place).as_posix(),
+        "@id": quote(path.relative_to(place).as_posix()),
         "name": path.name,
-        "contentUrl": path.relative_to(place).as_posix(),
+        "contentUrl": quote(path.relative_to(place).as_posix()),
         "contentSize": f"{path.stat().st_size} B",
         "encodingFormat": MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream"),
         "sha256": digest,
     }
 
 
-def _file_sets(suffix: str) -> list[dict[str, str]]:
+def _file_sets(suffix: str, place: Path) -> list[dict[str, str]]:
     if not suffix:
         return []
+    named = any(place.rglob(f"*{suffix}"))  # a DICOMDIR wants names without a suffix
     return [
         {
             "@type": "cr:FileSet",
             "@id": PICTURES,
             "name": PICTURES,
             "encodingFormat": MEDIA_TYPES[suffix],
-            "includes": f"*{suffix}",
+            "includes": f"*{suffix}" if named else "*/*",
         }
     ]
 

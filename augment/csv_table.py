@@ -1,12 +1,10 @@
 """A CSV file that names pictures and their classes, such as ChestX-ray14's Data_Entry_2017.csv; read only."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from synthaug.augment.decode import not_whole
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder_table import (
     Row,
@@ -14,6 +12,7 @@ from synthaug.augment.folder_table import (
     groups_of,
     provenance_of,
     read_rows,
+    refuse_twice,
     split_of,
     synthetic_of,
 )
@@ -22,6 +21,7 @@ from synthaug.augment.labels import class_order
 from synthaug.augment.picture_files import read_pictures
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.stream import Attributes, ImageStream
+from synthaug.augment.walk import is_file
 from synthaug.augment.writing import PLAINLY, Writing
 
 FILE_COLUMNS = ("file", "filename", "path", "image", "image_id", "Image Index")
@@ -29,6 +29,7 @@ LABEL_COLUMNS = ("label", "class", "target", "dx", "Finding Labels")
 GROUP_COLUMNS = ("patient_id", "patient", "subject_id", "lesion_id", "Patient ID")
 FINDINGS = "Finding Labels"  # ChestX-ray14's: findings with | between, or "No Finding"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")  # tried in this order
+LONGEST_NAME = 1024  # characters; more are some other text
 
 
 def read_csv(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
@@ -53,18 +54,14 @@ def read_csv(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
     group_column = _group_column(path, columns, reading.group_from)
     table = _by_file(path, rows, file_column)
     paths = {file: _found(path.parent, file) for file in table}
-    if len(set(paths.values())) < len(paths):
-        raise DataError(f"{path}: found a picture with and without its suffix, keep one row")
-    bad = _bad_rows(table, paths, label_column)
-    if bad and (not reading.skip_bad or len(bad) == len(table)):
-        file, reason = next(iter(bad.items()))
-        raise DataError(f"{path}: {not_whole(file, reason)}")
+    _refuse_same(path, paths)
+    bad = {file: f"an empty {label_column}" for file, row in table.items() if not row[label_column].strip()}
     pixels, kept = read_pictures(path, paths, reading, bad=bad)
     files = list(table)
     table = {files[k]: table[files[k]] for k in kept}
     names = [_class_of(row[label_column], label_column) for row in table.values()]
     class_names = class_order(names)
-    synthetic = synthetic_of(table)
+    synthetic = synthetic_of(path, table)
     split = split_of(path, table)
     if split is not None and (undivided := np.flatnonzero(split == "")).size:
         raise DataError(f"{path}: no split of {list(table)[undivided[0]]}, expected train, val or test")
@@ -117,29 +114,32 @@ def _by_file(path: Path, rows: Sequence[Row], column: str) -> Table:
     Raises:
         DataError: there is no row, or a file is named twice.
     """
-    named = [row[column].strip() or f"(row {k})" for k, row in enumerate(rows, 1)]
+    named = [row[column].strip() for row in rows]
+    named = [file if _may_be_name(file) else f"(row {k})" for k, file in enumerate(named, 1)]
     if not named:
         raise DataError(f"{path}: found no row, expected one for each picture")
-    file, times = Counter(named).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{path}: found {file} in {times} rows, expected one row for each picture")
+    refuse_twice(path, named)
     return dict(zip(named, rows, strict=True))
 
 
+def _may_be_name(text: str) -> bool:
+    """Whether a cell can name a file: a radiologist's report, which messages must not repeat, cannot."""
+    return 0 < len(text) <= LONGEST_NAME and "\n" not in text
+
+
 def _found(folder: Path, file: str) -> Path:
-    """The file as named or with a suffix that pictures have; as named where there is none."""
-    candidates = (folder / f"{file}{suffix}" for suffix in SUFFIXES)
-    return next((path for path in candidates if path.is_file()), folder / file)
+    """The file as named, by Windows' rules too, or with a suffix that pictures have; else as named."""
+    names = dict.fromkeys((file, file.replace("\\", "/")))
+    candidates = (folder / f"{name}{suffix}" for name in names for suffix in SUFFIXES)
+    return next((path for path in candidates if is_file(path)), folder / file)
 
 
-def _bad_rows(table: Table, paths: Mapping[str, Path], label_column: str) -> dict[str, str]:
-    bad = {}
-    for file, row in table.items():
-        if not paths[file].is_file():
-            bad[file] = "no such file"
-        elif not row[label_column].strip():
-            bad[file] = f"an empty {label_column}"
-    return bad
+def _refuse_same(path: Path, paths: Mapping[str, Path]) -> None:
+    """Stop where two rows are of one picture: with and without its suffix, or by an absolute path."""
+    first: dict[Path, str] = {}
+    for file, picture in paths.items():
+        if (other := first.setdefault(picture.resolve(), file)) != file:
+            raise DataError(f"{path}: found one picture as {other} and as {file}, keep one row")
 
 
 def _class_of(text: str, column: str) -> str:

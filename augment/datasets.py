@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder import is_image_folder, summarise_folder
-from synthaug.augment.formats import read_images
+from synthaug.augment.formats import heeded, read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
 from synthaug.augment.medmnist import find_medmnist, load_medmnist, medmnist_names
@@ -80,12 +81,37 @@ def load_dataset(
     if name in entries:
         refuse_unheeded(reading, EVERYWHERE, f"{name}, a data set with a form of its own,")
         splits = entries[name].load(request)
-    elif (path := next((p for p in (Path(spec), root / spec) if p.exists()), None)) is not None:
+    elif (path := path_of(spec, root)) is not None:
         splits = _load_path(path, request)
     else:
         known = ", ".join([*entries, *local_folders(root)])
         raise DataError(f"no data set {spec!r}: expected a path or one of {known}")
     return splits.map(lambda part: as_asked(part, reading))
+
+
+def path_of(spec: str, root: Path) -> Path | None:
+    """Where a data set without a name of its own is: a path, or a folder below `root`; None if nowhere."""
+    if _parse(spec)[0] in named_datasets():
+        return None
+    return next((path for path in (Path(spec), root / spec) if path.exists()), None)
+
+
+def reading_for(reading: Reading, spec: str, *others: str | None, root: Path) -> Reading:
+    """What is asked of one of several data sets that are read together: what its format has.
+
+    Args:
+        others: data sets that the rest may be meant for; None is none.
+
+    Raises:
+        UsageError: something that none of them has.
+    """
+    specs = [spec, *filter(None, others)]
+    if len(specs) == 1:  # it is said where the files are read
+        return reading
+    paths = [path_of(one, root) for one in specs]
+    known = [EVERYWHERE if path is None else heeded(path) for path in paths]
+    refuse_unheeded(reading, set(chain(*known)), " or ".join(specs))
+    return reading.only(known[0])
 
 
 def named_datasets() -> dict[str, DatasetEntry]:

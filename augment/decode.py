@@ -19,7 +19,6 @@ from synthaug.augment.reading import AS_STORED, Reading
 
 log = logging.getLogger("synthaug")
 Opener = Callable[[str], IO[bytes]]
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 GREEN = slice(1, 2)  # equal to the other channels in a grey picture, the sharpest in a colour one
 COLOUR_TOLERANCE = 8  # grey levels of 255; JPEG leaves a grey picture stored as RGB that close to grey
 NAMED = 10  # bad files in a warning; the rest is counted
@@ -91,7 +90,7 @@ def decode_files(
         left = [name for name in names if name not in bad]
         layout = _layout(headers, reading, stored)
         while True:
-            pixels = _decoded(left, open_file, layout, reading.fit, each)
+            pixels = _decoded(left, open_file, layout, reading.fitting, each)
             whole = [name not in bad for name in left]
             if all(whole):
                 break

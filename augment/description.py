@@ -10,6 +10,7 @@ from synthaug.augment.contents import Contents
 from synthaug.augment.croissant import croissant
 
 README, CROISSANT = "README.md", "croissant.json"
+GROWING = "sent-"  # what an archive acknowledged (`archive.sending`): no part of the set
 
 
 @contextmanager
@@ -46,11 +47,10 @@ def describe(
         beside: from `described`.
         format, loading, pictures: as in `formats.Format`.
     """
-    if not any(fresh.rglob(f"*{pictures}")):  # named without a suffix, as a DICOMDIR wants it: it lists them
-        pictures = ""
     place = fresh if fresh.is_dir() else fresh.parent
     files = place.iterdir() if fresh.is_dir() else place.rglob("*")
-    listed = croissant(contents, path.name, place, sorted(file for file in files if file.is_file()), pictures)
+    whole = sorted(file for file in files if file.is_file() and not file.name.startswith(GROWING))
+    listed = croissant(contents, path.name, place, whole, pictures)
     targets = beside or {name: fresh / name for name in (README, CROISSANT)}
     targets[CROISSANT].write_text(listed, encoding="utf-8")
     targets[README].write_text(data_card(contents, path.name, format, loading), encoding="utf-8")

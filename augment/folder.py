@@ -4,16 +4,15 @@ import csv
 import json
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from synthaug.augment.decode import IMAGE_SUFFIXES
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.folder_table import (
     COLUMNS,
@@ -32,6 +31,7 @@ from synthaug.augment.labels import class_order
 from synthaug.augment.picture_files import read_pictures
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.stream import FACTS, ImageStream
+from synthaug.augment.walk import files_below, is_picture
 from synthaug.augment.writing import PLAINLY, Writing
 
 log = logging.getLogger("synthaug")
@@ -49,13 +49,13 @@ def read_folder(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
         DataError: no images, a broken file, or a labels.csv that does not fit.
     """
     table = labels_csv(folder, _image_files(folder))
-    files, names = list(table), _labels(folder, table)
+    files, names = list(table), _labels(folder, table, log.warning)
     class_names, stored = _as_written(folder, names)
     pixels, kept = read_pictures(folder, {file: folder / file for file in files}, reading, stored)
     if len(kept) < len(files):
         files, names = [files[k] for k in kept], [names[k] for k in kept]
         table = {file: table[file] for file in files}
-    synthetic = synthetic_of(table)
+    synthetic = synthetic_of(folder / LABELS, table)
     images = LabeledImages(
         pixels=pixels,
         labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
@@ -70,8 +70,8 @@ def read_folder(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
 def is_image_folder(folder: Path) -> bool:
     """Whether `folder` holds class folders of pictures, or a labels.csv and pictures anywhere below."""
     labelled = (folder / LABELS).exists()
-    inside = folder.rglob("*") if labelled else chain(folder.glob("*/*"), folder.glob("*/*/*"))
-    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in inside)
+    inside = files_below(folder) if labelled else chain(folder.glob("[!.]*/*"), folder.glob("[!.]*/[!.]*/*"))
+    return any(is_picture(path) for path in inside)
 
 
 def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
@@ -135,8 +135,7 @@ def _folder_names(class_names: Sequence[str]) -> list[str]:
 
 
 def _image_files(folder: Path) -> list[str]:
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    files = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+    files = sorted(path.relative_to(folder).as_posix() for path in files_below(folder) if is_picture(path))
     if not files:
         raise DataError(f"{folder}: found no image, expected class folders of PNG, JPEG, TIFF or DICOM files")
     return files
@@ -177,10 +176,17 @@ def _split_folder(file: str) -> str:
     return SPLIT_NAMES.get(file.split("/")[0].lower(), "")
 
 
-def _labels(folder: Path, table: Table) -> list[str]:
-    """A class name per file: of labels.csv, else of the class folder it stands in."""
+def _labels(folder: Path, table: Table, told: Callable[..., None] = log.debug) -> list[str]:
+    """A class name per file: of labels.csv, else of the class folder it stands in.
+
+    Args:
+        told: of every class folder that is taken for another.
+    """
     classes = {file: _class_folder(folder, file) for file, row in table.items() if not row.get("label")}
     short = _short_names({(_split_folder(file), name) for file, name in classes.items()})
+    for long, name in short.items():
+        if long != name:
+            told("%s: took class folder %s for %s of another split", folder, long, name)
     return [row.get("label") or short[classes[file]] for file, row in table.items()]
 
 
@@ -195,12 +201,17 @@ def _short_names(folders: Collection[tuple[str, str]]) -> dict[str, str]:
     """Class folders, (split, name), by the class they are of.
 
     A name that only lengthens one of another split is that class: adenocarcinoma_left.lobe is adenocarcinoma.
-    Two folders of one split are two classes.
+    Two folders of one split are two classes: where benign_mild and benign_severe lengthen benign, none is it.
     """
     splits: dict[str, set[str]] = {}
     for split, name in folders:
         splits.setdefault(name, set()).add(split)
-    return {
-        name: next((o for o in splits if name.startswith(f"{o}_") and not splits[o] & splits[name]), name)
-        for name in splits
-    }
+    longer: dict[str, list[str]] = {}
+    for name in splits:
+        shorter = [o for o in splits if name.startswith(f"{o}_") and not splits[o] & splits[name]]
+        longer.setdefault(max(shorter, key=len, default=name), []).append(name)
+    short: dict[str, str] = {}
+    for name, names in longer.items():
+        alone = not any(splits[one] & splits[other] for one, other in combinations(names, 2))
+        short |= {long: name if alone else long for long in names}
+    return short

@@ -4,7 +4,9 @@
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +19,53 @@ Row = Mapping[str, str]
 Table = Mapping[str, Row]  # rows by file
 LABELS = "labels.csv"
 COLUMNS = ("file", "label", "patient_id", "split", "synthetic", "generator", "seed", "index")
+OVER = "\0"  # no column's name: the cells of a row beyond the header
+TRUTH = {
+    **dict.fromkeys(("1", "1.0", "true", "yes"), True),  # 1.0 is what pandas makes of 1 beside a gap
+    **dict.fromkeys(("", "0", "0.0", "false", "no"), False),
+}
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 def read_rows(path: Path) -> tuple[list[str], list[Row]]:
-    """The columns of a CSV file with a header, and its rows.
+    """The columns of a CSV file with a header, and its rows; in a table that we wrote not a blank is lost.
 
     Raises:
-        DataError: it is no comma-separated text in UTF-8.
+        DataError: it is no comma-separated text in UTF-8, or a row has more cells than the header.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a mark
-            reader = csv.DictReader(file, restval="")
-            return list(reader.fieldnames or []), list(reader)
+            reader = csv.DictReader(file, restkey=OVER, restval="")
+            columns = list(reader.fieldnames or [])
+            if len(columns) == 1 and (found := re.search(r"[;\t|]", columns[0])):
+                raise DataError(f"{path}: found cells parted by {found[0]!r}, expected commas: save it so")
+            rows: list[Row] = []
+            for row in reader:
+                if any(row.pop(OVER, ())):
+                    cells = f"more cells than the {len(columns)} of the header"
+                    raise DataError(
+                        f"{path}: line {reader.line_num} has {cells}, expected texts with a comma in quotes"
+                    )
+                rows.append(row if is_ours(columns) else {name: row[name].strip() for name in columns})
+            return columns, rows
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected comma-separated text in UTF-8, found {error}") from None
+
+
+def is_ours(columns: Collection[str]) -> bool:
+    """Whether a table with these columns is one that we wrote."""
+    return set(COLUMNS) <= set(columns)
+
+
+def refuse_twice(path: Path, named: Sequence[str]) -> None:
+    """Stop where two rows name one file: nobody knows which of them is right.
+
+    Raises:
+        DataError: they do.
+    """
+    file, times = Counter(named).most_common(1)[0] if named else ("", 0)
+    if times > 1:
+        raise DataError(f"{path}: found {file} in {times} rows, expected one row for each picture")
 
 
 def labels_csv(folder: Path, files: Sequence[str]) -> Table:
@@ -44,13 +78,14 @@ def labels_csv(folder: Path, files: Sequence[str]) -> Table:
     if not path.exists():
         return {file: {} for file in files}
     columns, found = read_rows(path)
-    rows = {row.get("file", ""): row for row in found}
     if "file" not in columns:
         raise DataError(f"{path}: found columns {', '.join(columns)}, expected file, label and patient_id")
+    refuse_twice(path, [row["file"] for row in found])
+    rows = {row["file"]: row for row in found}
     missing = [file for file in files if file not in rows]
     if missing:
         raise DataError(f"{path}: {len(missing)} images have no row, the first is {missing[0]}: add them")
-    if set(COLUMNS) <= set(columns):  # ours: in the order in which the images were written
+    if is_ours(columns):  #: in the order in which the images were written
         known = set(files)
         return {file: row for file, row in rows.items() if file in known}
     return {file: rows[file] for file in files}
@@ -69,9 +104,17 @@ def rows_of(batch: LabeledImages, files: Sequence[str]) -> list[tuple[object, ..
     return rows
 
 
-def synthetic_of(table: Table) -> npt.NDArray[np.bool_]:
-    """Which images are marked as made by a generator."""
-    return np.array([row.get("synthetic") == "1" for row in table.values()], dtype=bool)
+def synthetic_of(path: Path, table: Table) -> npt.NDArray[np.bool_]:
+    """Which images were made by a generator: a row says so, or names it.
+
+    Raises:
+        DataError: a row says neither yes nor no.
+    """
+    for file, row in table.items():
+        if (said := row.get("synthetic", "")).lower() not in TRUTH:
+            raise DataError(f"{path}: synthetic {said!r} of {file}, expected 1 or 0")
+    made = [TRUTH[row.get("synthetic", "").lower()] or bool(row.get("generator")) for row in table.values()]
+    return np.array(made, dtype=bool)
 
 
 def groups_of(table: Table, synthetic: npt.NDArray[np.bool_], column: str) -> npt.NDArray[np.str_] | None:
@@ -107,7 +150,8 @@ def provenance_of(path: Path, table: Table) -> npt.NDArray[np.void] | None:
     for k, (file, row) in enumerate(table.items()):
         if generator := row.get("generator"):
             try:
-                origins[k] = (generator.encode("ascii"), int(row["seed"]), int(row["index"]))
-            except (KeyError, TypeError, ValueError):
+                seed, index = (int(row[name].removesuffix(".0")) for name in ("seed", "index"))
+                origins[k] = (generator.encode("ascii"), seed, index)
+            except (KeyError, OverflowError, TypeError, ValueError):
                 raise DataError(f"{path}: generator of {file}, expected its seed and index too") from None
     return origins if (origins["generator"] != b"").any() else None

@@ -11,8 +11,9 @@ from synthaug.augment.csv_table import no_facts, read_csv, refuse_csv
 from synthaug.augment.description import describe, described
 from synthaug.augment.dicom import holds_dicom, read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.fitting import FOR_DICOM, FOR_FOLDERS, Fit, fitted
 from synthaug.augment.folder import is_image_folder, read_folder, write_folder
-from synthaug.augment.hdf5 import read_hdf5, read_hdf5_attributes, write_hdf5
+from synthaug.augment.hdf5 import is_ours, read_hdf5, read_hdf5_attributes, write_hdf5
 from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.npz import read_npz, read_npz_attributes, write_npz
@@ -38,6 +39,7 @@ class Format:
         replacing: puts what `write` made in its place, when it is whole.
         pictures: suffix of the files in a folder that hold one image each.
         loading: Python that loads what stands at `{name}`, for the card.
+        fits: what is changed, with a warning, in images that it cannot hold as they are.
     """
 
     read: Callable[[Path, Reading], LabeledImages]
@@ -49,6 +51,7 @@ class Format:
     replacing: Callable[[Path, bool], AbstractContextManager[Path]] = replacing
     pictures: str = ""
     loading: str = ""
+    fits: tuple[Fit, ...] = ()
 
 
 FORMATS = {
@@ -80,9 +83,10 @@ images, labels, names = (arrays[key] for key in ("train_images", "train_labels",
         read_facts,
         reading=HEEDED,
         pictures=".png",
-        loading="""from torchvision.datasets import ImageFolder
-images = ImageFolder("{name}")  # where there are train/, val/ and test/: of one of them
-image, label = images[0]""",
+        loading="""from PIL import Image  # ImageFolder's own loader makes 16 bits white
+from torchvision.datasets import ImageFolder
+images = ImageFolder("{name}", loader=Image.open)  # of train/, val/ or test/ where there are any""",
+        fits=FOR_FOLDERS,
     ),
     "dicom": Format(
         read_dicom,
@@ -95,6 +99,7 @@ image, label = images[0]""",
         loading="""from pathlib import Path
 import pydicom
 images = [pydicom.dcmread(path) for path in sorted(Path("{name}").glob("*/*"))]""",
+        fits=FOR_DICOM,
     ),
     "csv": Format(
         read_csv,
@@ -121,8 +126,8 @@ def format_of(path: Path, name: str | None = None) -> str:
         if known.suffix and suffix == known.suffix:
             return key
     if path.is_dir() and is_image_folder(path):
-        if any(path.rglob("*.dcm")):
-            raise UsageError(f"{path}: found pictures and DICOM in it, expected one kind: read each apart")
+        if holds_dicom(path):
+            raise UsageError(f"{path}: found pictures and DICOM in it, expected one kind: move one elsewhere")
         return "folder"
     if path.is_dir() and holds_dicom(path):
         return "dicom"
@@ -143,6 +148,14 @@ def read_images(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
     name = format_of(path)
     refuse_unheeded(reading, (*EVERYWHERE, *FORMATS[name].reading), f"{path} ({name})")
     return as_asked(FORMATS[name].read(path, reading), reading)
+
+
+def heeded(path: Path) -> tuple[str, ...]:
+    """The fields of `Reading` that the file or folder at a path heeds."""
+    name = format_of(path)
+    if name == "hdf5" and path.exists() and is_ours(path):
+        return EVERYWHERE
+    return (*EVERYWHERE, *FORMATS[name].reading)
 
 
 def read_attributes(path: Path) -> dict[str, str | int | float]:
@@ -177,7 +190,9 @@ def write_images(
     if not stream.total:
         raise DataError(f"{path}: no image to write, expected at least one: check the class and the number")
     refuse_existing(path, overwrite)
-    kind, contents = FORMATS[name], Contents(stream)
+    kind = FORMATS[name]
+    stream = fitted(stream, kind.fits, path)
+    contents = Contents(stream)
     nameless = (without_names(batch, stream.origin) for batch in stream.batches)
     counted = replace(stream, batches=contents.watched(nameless))
     with described(path, not kind.suffix, overwrite) as beside, kind.replacing(path, overwrite) as fresh:

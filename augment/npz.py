@@ -7,6 +7,7 @@ of the set as JSON), and divided where the set has a split, if only train is fil
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ ORIGIN = ("generator", "seed", "index")  # of each part, where `write_npz` made 
 def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) -> Splits:
     """The three splits of a MedMNIST file.
 
-    Multi-label files (ChestMNIST) become normal, the all-zero label vector, versus abnormal.
+    Multi-label files (ChestMNIST) become normal, the all-zero label vector, versus abnormal; one-hot labels,
+    one in each row, are refused.
 
     Args:
         class_names: by label; the file's own where it has them, else "0", "1", ...
@@ -79,26 +81,37 @@ def _labelled(path: Path, arrays: Arrays, part: str, class_names: tuple[str, ...
         raise DataError(f"{path}: {part}_images of shape {raw.shape}, expected (N, H, W) or (N, H, W, 3)")
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels, class_names = labels.astype(bool).max(axis=1), ("normal", "abnormal")
-    numbers = labels.reshape(-1).astype(np.int64)
-    ours = all(f"{part}_{name}" in arrays for name in ("synthetic", *ORIGIN))
     try:
         return LabeledImages(
             pixels=raw[:, None] if raw.ndim == 3 else raw.transpose(0, 3, 1, 2),
-            labels=numbers,
+            labels=labels.reshape(-1).astype(np.int64),
             class_names=_class_names(arrays) if class_names is None else class_names,
-            synthetic=arrays[f"{part}_synthetic"].astype(bool) if ours else np.zeros(0, bool),
+            synthetic=_synthetic(arrays, part),
             groups=arrays.get(f"{part}_groups"),
-            provenance=_provenance(arrays, part) if ours else None,
+            provenance=_provenance(arrays, part),
         )
-    except DataError as error:
+    except (DataError, ValueError) as error:  # columns of unequal lengths
         raise DataError(f"{path}: {part} has {error}") from None
 
 
+def _synthetic(arrays: Arrays, part: str) -> npt.NDArray[np.bool_]:
+    """Which images of a part are marked as synthetic, or name a generator."""
+    nothing = np.zeros(len(arrays[f"{part}_images"]), "S64")
+    made = arrays.get(f"{part}_synthetic", nothing.astype(bool))
+    makers = arrays.get(f"{part}_generator", nothing)
+    if made.dtype.kind not in "biu" or makers.dtype.kind not in "SU":
+        raise DataError(
+            f"synthetic of type {made.dtype} and generator of {makers.dtype}, expected 0 and 1, and text"
+        )
+    return made.astype(bool) | (np.char.str_len(makers) > 0)
+
+
 def _provenance(arrays: Arrays, part: str) -> npt.NDArray[np.void] | None:
-    """Where synthetic images came from; None where none of the part is synthetic."""
-    if not arrays[f"{part}_synthetic"].any():
+    """Where synthetic images came from; None where the file does not say, or none of the part is."""
+    columns = [arrays.get(f"{part}_{name}") for name in ORIGIN]
+    if any(column is None for column in columns) or not _synthetic(arrays, part).any():
         return None
-    origin = np.zeros(len(arrays[f"{part}_synthetic"]), PROVENANCE)
+    origin = np.zeros(len(arrays[f"{part}_{ORIGIN[0]}"]), PROVENANCE)
     for name in ORIGIN:
         origin[name] = arrays[f"{part}_{name}"]
     return origin
@@ -124,4 +137,22 @@ def _read_arrays(path: Path) -> Arrays:
     if missing:
         found = ", ".join(arrays) or "nothing"
         raise DataError(f"{path}: found {found}, expected also {', '.join(missing)}")
+    _refuse_odd_labels(path, [arrays[f"{part}_labels"] for part in PARTS])
     return arrays
+
+
+def _refuse_odd_labels(path: Path, labels: Sequence[npt.NDArray[Any]]) -> None:
+    """Stop at what cannot be the numbers of classes, or the 0s and 1s of several labels.
+
+    Raises:
+        DataError: text, fractions, or one-hot rows.
+    """
+    for found in labels:
+        if found.dtype.kind not in "biuf" or not (found == np.trunc(found)).all():  # says no to NaN too
+            raise DataError(f"{path}: labels of type {found.dtype}, expected whole numbers from 0 on")
+    rows = [found for found in labels if found.ndim == 2 and found.shape[1] > 1 and len(found)]
+    if rows and all((found.sum(axis=1) == 1).all() for found in rows):
+        raise DataError(
+            f"{path}: labels of shape {rows[0].shape} with a single 1 in each row, expected the number of "
+            "the class, (N,) or (N, 1): save their argmax(axis=1)"
+        )

@@ -8,9 +8,11 @@ from typing import IO
 import numpy as np
 
 from synthaug.augment.cache import Arrays, cached_arrays
-from synthaug.augment.decode import decode_files, warn_of_bad
+from synthaug.augment.decode import decode_files, not_whole, warn_of_bad
+from synthaug.augment.errors import DataError
 from synthaug.augment.images import Indices, Pixels
 from synthaug.augment.reading import Reading
+from synthaug.augment.walk import unreadable
 
 log = logging.getLogger("synthaug")
 HEEDED = ("fit", "skip_bad")  # of `Reading`, beyond what every format heeds
@@ -32,18 +34,22 @@ def read_pictures(
         paths: of the files, by the name that the warnings give them.
         reading: as `decode.decode_files`.
         stored: the (C, H, W) that the files are known to have.
-        bad: files known to be bad before any was opened, and why.
+        bad: rows known to be bad before any file was looked for, and why.
 
     Raises:
         DataError: a file is bad, or with `skip_bad` all are.
     """
+    known = {name: reason for name, path in paths.items() if (reason := unreadable(path))} | dict(bad or {})
+    if known and (not reading.skip_bad or len(known) == len(paths)):
+        name = next(name for name in paths if name in known)
+        raise DataError(f"{where}: {not_whole(name, known[name])}")
 
     def opened(path: str) -> IO[bytes]:
         return Path(path).open("rb")
 
-    named = {str(path): name for name, path in paths.items() if name not in (bad or {})}
+    named = {str(path): name for name, path in paths.items() if name not in known}
     # 2: reasons without paths, one scale for all; what older versions kept is decoded anew
-    asked = (2, reading.size, reading.channels, reading.bits, reading.fit, reading.skip_bad, stored)
+    asked = (2, reading.size, reading.channels, reading.bits, reading.fitting, reading.skip_bad, stored)
 
     def decode() -> Arrays:
         pixels, found, depths = decode_files(list(named), opened, reading, stored)
@@ -54,7 +60,7 @@ def read_pictures(
         }
 
     arrays = cached_arrays([Path(path) for path in named], ("pictures", *asked), decode)
-    reasons = dict(zip(named.values(), arrays["reasons"].tolist(), strict=True)) | dict(bad or {})
+    reasons = dict(zip(named.values(), arrays["reasons"].tolist(), strict=True)) | known
     warn_of_bad(where, {name: reasons[name] for name in paths if reasons[name]}, len(paths))
     if reading.bits is None:
         depths = zip(named.values(), arrays["depths"].tolist(), strict=True)

@@ -21,7 +21,8 @@ class Reading:
         size: side in pixels.
         channels: 1 (grey) or 3 (RGB).
         bits: 8 or 16 per pixel. None keeps what the files have, except that DICOM is shown with 8.
-        fit: how an image that is not square becomes one: "crop" to the central square, "pad" with black.
+        fit: how images that are not square become so: "crop" to the central square, "pad" with black. None
+            crops where squares are needed, for a size or a format; else images that share a shape keep it.
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
         label_from: what tells the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
         group_from: likewise for the patient or source; DICOM's is PatientID.
@@ -36,7 +37,7 @@ class Reading:
     size: int | None = None
     channels: int | None = None
     bits: int | None = None
-    fit: str = "crop"
+    fit: str | None = None
     window: tuple[float, float] | None = None
     label_from: str | None = None
     group_from: str | None = None
@@ -48,11 +49,20 @@ class Reading:
             raise UsageError(f"{self.channels} channels: expected 1 (grey) or 3 (RGB)")
         if self.bits not in (None, 8, 16):
             raise UsageError(f"--bits {self.bits}: expected 8 or 16")
-        if self.fit not in FITS:
+        if self.fit not in (None, *FITS):
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(FITS)}")
         if self.window is not None and not (all(map(isfinite, self.window)) and self.window[1] > 0):
             said = f"--window {self.window[0]:g},{self.window[1]:g}"
             raise UsageError(f"{said}: expected two numbers, the second (the width) above 0")
+
+    @property
+    def fitting(self) -> str:
+        """How an image becomes square where it must."""
+        return self.fit or "crop"
+
+    def only(self, heeded: Collection[str]) -> "Reading":
+        """What is asked of these fields; the files decide on the others."""
+        return Reading(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in heeded})
 
     def said(self) -> dict[str, Any]:
         """What differs from the defaults, in plain values, for a configuration file."""

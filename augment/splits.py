@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import train_test_split
 
 from synthaug.augment.errors import DataError, UsageError
@@ -18,7 +20,7 @@ log = logging.getLogger("synthaug")
 def draw_splits(
     images: LabeledImages, name: str, *, val: float = 0.1, test: float = 0.2, seed: int = 0
 ) -> Splits:
-    """Split at random: stratified by class, whole groups, exact duplicates together where no group is known.
+    """Split at random: stratified by class, whole groups, exact duplicates together.
 
     Synthetic images all go to train: nothing is ever validated or tested on them.
 
@@ -151,9 +153,21 @@ def recorded_splits(images: LabeledImages, name: str, *, seed: int = 0) -> Split
 
 
 def whole_groups(images: LabeledImages) -> npt.NDArray[np.int64]:
-    """(N,) numbers of what must stay together: the patient, or equal images where no patient is known."""
-    keys = image_fingerprints(images) if images.groups is None else images.groups
-    numbers: npt.NDArray[np.int64] = np.unique(keys, return_inverse=True)[1]
+    """(N,) numbers of what must stay together: equal images, and the patients who share one.
+
+    An image of one grey level, such as a black one, is not what tells that two patients are one.
+    """
+    equal: npt.NDArray[np.int64] = np.unique(image_fingerprints(images), return_inverse=True)[1]
+    if images.groups is None:
+        return equal
+    names, patients = np.unique(images.groups, return_inverse=True)
+    varied = np.array([pixels.min() < pixels.max() for pixels in images.pixels])
+    edges = patients[varied], len(names) + equal[varied]
+    nodes = len(names) + int(equal.max()) + 1
+    links = coo_array((np.ones(len(edges[0]), bool), edges), shape=(nodes, nodes))
+    person = connected_components(links, directed=False)[1][: len(names)]
+    first = np.unique(person, return_index=True)[1]  # in the order of the names, which drawn splits rest on
+    numbers: npt.NDArray[np.int64] = np.unique(first[person][patients], return_inverse=True)[1]
     return numbers
 
 

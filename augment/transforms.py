@@ -77,9 +77,11 @@ def with_bits(images: LabeledImages, bits: int) -> LabeledImages:
 
 
 def as_asked(images: LabeledImages, reading: Reading) -> LabeledImages:
-    """The images with the side, the channels and the bits that are asked for, where any are."""
+    """The images with the side or shape, the channels and the bits that are asked for, where any are."""
     if reading.size is not None:
-        images = resize(squared(images, reading.fit), reading.size)
+        images = resize(squared(images, reading.fitting), reading.size)
+    elif reading.fit is not None:
+        images = squared(images, reading.fit)
     if reading.channels is not None:
         images = with_channels(images, reading.channels)
     return images if reading.bits is None else with_bits(images, reading.bits)

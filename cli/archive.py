@@ -1,6 +1,6 @@
 """Sending exported DICOM to an archive: what `synthaug export --to-dicomweb` and `--to-pacs` add."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from synthaug.cli.output import Output
 
 if TYPE_CHECKING:
     from synthaug.augment.archive.instances import Archive, Instance
+    from synthaug.augment.stream import ImageStream
 
 # Parameters of `export` that change nothing in what TARGET holds.
 NOT_OF_TARGET = {
@@ -130,6 +131,18 @@ def folder_to_resume(target: Path, source: str, overwrite: bool) -> Path:
             "name another TARGET, or leave --resume out"
         )
     return target
+
+
+def noting(archive: "Archive") -> "Callable[[ImageStream, Path, Writing], None]":
+    """Writes DICOM as `write_images` wants it, with a note of what it is made of, for `folder_to_resume`."""
+    from synthaug.augment.archive.sending import begin
+    from synthaug.augment.dicom import write_dicom
+
+    def write(stream: "ImageStream", folder: Path, writing: Writing) -> None:
+        write_dicom(stream, folder, writing)
+        begin(folder, archive, {"asked": _asked()})
+
+    return write
 
 
 def _asked() -> dict[str, str]:

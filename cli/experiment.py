@@ -111,7 +111,7 @@ def experiment(
 
     Exit status 3 when they harm.
     """
-    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.datasets import load_dataset, reading_for
 
     if fractions and labels_per_class:
         raise UsageError("--fractions and --labels-per-class: expected one of them")
@@ -147,7 +147,8 @@ def experiment(
     )
     options.check()
     root = data_root(root)
-    splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed, reading=reading)
+    own = reading_for(reading, dataset, donor, options.other_unlabelled, root=root)
+    splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed, reading=own)
     splits = options.with_rare_classes(splits)
     folder = run or Path("runs") / f"{splits.name}-experiment"
     out = Output(as_json)

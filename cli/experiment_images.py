@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from synthaug.augment.blend import match_classes
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets import load_dataset, reading_for
 from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.fingerprint import SeenImages, count_known, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits
@@ -46,15 +46,9 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
         folder,
         donor_share=options.donor_share if options.has_donor and options.donor is None else 0.0,
         donor=(
-            donor_images(splits, options.donor, renamed(options.donor_classes, splits), root)
-            if options.has_donor and options.donor is not None
-            else None
+            donor_images(splits, options, root) if options.has_donor and options.donor is not None else None
         ),
-        unlabelled=(
-            None
-            if options.unlabelled is None
-            else unlabelled_images(splits, options.unlabelled, options.split_seed, root)
-        ),
+        unlabelled=(None if options.unlabelled is None else unlabelled_images(splits, options, root)),
     )
 
 
@@ -74,19 +68,32 @@ def renamed(pairs: tuple[str, ...], splits: Splits) -> dict[str, str]:
     return {theirs: here[name.lower()] for theirs, name in ours.items()}
 
 
-def donor_images(splits: Splits, spec: str, ours: dict[str, str], root: Path | None) -> LabeledImages:
-    """Another data set's training images, in the recipient's size, channels and classes.
+def other_images(splits: Splits, spec: str, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+    """Another data set's training images, read as the recipient's, in their size, channels and depth."""
+    channels, side, _ = splits.train.image_shape
+    others = (options.dataset, options.donor, options.other_unlabelled)
+    reading = reading_for(options.reading, spec, *others, root=data_root(root))
+    found = load_dataset(
+        spec,
+        data_root(root),
+        size=side,
+        channels=channels,
+        split_seed=options.split_seed,
+        reading=reading,
+    )
+    return matching(found.train, splits.train)
 
-    Args:
-        ours: names here of classes that have other names there.
+
+def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+    """The donor's training images, in the recipient's size, channels and classes.
 
     Raises:
         DataError: a class of the recipient is not among them.
         GateError: some are validation or test images of the recipient.
     """
-    channels, side, _ = splits.train.image_shape
-    found = load_dataset(spec, data_root(root), size=side, channels=channels).train
-    images = match_classes(with_names(matching(found, splits.train), ours), splits.class_names)
+    spec = options.donor or ""
+    found = other_images(splits, spec, options, root)
+    images = match_classes(with_names(found, renamed(options.donor_classes, splits)), splits.class_names)
     lacking = [name for name, n in images.counts().items() if not n]
     if lacking:
         raise DataError(
@@ -99,21 +106,16 @@ def donor_images(splits: Splits, spec: str, ours: dict[str, str], root: Path | N
     return images
 
 
-def unlabelled_images(splits: Splits, spec: str, split_seed: int, root: Path | None) -> LabeledImages:
+def unlabelled_images(splits: Splits, options: ExperimentOptions, root: Path | None) -> LabeledImages:
     """Training images of another data set, or the recipient's own, without labels and nobody held out.
 
-    Args:
-        spec: a data set, or "rest": every unit leaves its labelled subset out.
+    Of its own, "rest", every unit leaves its labelled subset out.
 
     Raises:
         DataError: all of them validate or test here.
     """
-    channels, side, _ = splits.train.image_shape
-    if spec == REST:
-        found = splits.train
-    else:
-        found = load_dataset(spec, data_root(root), size=side, channels=channels, split_seed=split_seed).train
-        found = matching(found, splits.train)
+    spec = options.unlabelled or REST
+    found = splits.train if spec == REST else other_images(splits, spec, options, root)
     kept = unlabelled(found, splits)
     if not len(kept):
         raise DataError(f"--unlabelled {spec}: all {len(found)} images validate or test {splits.name}")

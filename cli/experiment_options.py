@@ -113,6 +113,11 @@ class ExperimentOptions:
         return self.fractions == (1.0,) and not self.labels_per_class and not self.rare_classes
 
     @property
+    def other_unlabelled(self) -> str | None:
+        """The data set of unlabelled images, where they are not those of `dataset` itself."""
+        return None if self.unlabelled == REST else self.unlabelled
+
+    @property
     def has_donor(self) -> bool:
         """Whether a donor's images are here, not only a generator or images that somebody made of them."""
         return self.scenario == "donor" and self.generator is None and self.synthetic is None

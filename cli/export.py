@@ -16,6 +16,7 @@ from synthaug.cli.archive import (
     archive_at,
     folder_as_it_is,
     folder_to_resume,
+    noting,
     send_as_it_is,
     send_files,
 )
@@ -80,7 +81,7 @@ def export(
     """
     from synthaug.augment.archive.instances import exported_instances
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import licence_of, load_dataset, named_datasets, read_part
+    from synthaug.augment.datasets import licence_of, load_dataset, path_of, read_part, reading_for
     from synthaug.augment.formats import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
@@ -130,7 +131,9 @@ def export(
         )
     if not synthetic_ratio and (generator or synthetic):
         raise UsageError("--generator, --synthetic: expected --synthetic-ratio too, the share they make up")
-    path = None if source in named_datasets() or not Path(source).exists() else Path(source)
+    path = path_of(source, data_root(root))
+    theirs = training_images and reading_for(reading, training_images, source, root=data_root(root))
+    reading = reading_for(reading, source, training_images, root=data_root(root))
     facts: dict[str, str | int | float]
     made_by = splits = None
     if synthetic_ratio:
@@ -144,7 +147,8 @@ def export(
             facts = card_attributes(made_by.card) | {"seed": seed}
         else:
             facts = read_attributes(synthetic)
-        licences = dict.fromkeys([licence_of(source), str(facts.get("licence", ""))])
+        of_source = {"licence": licence_of(source)} | (read_attributes(path) if path else {})
+        licences = dict.fromkeys([str(of_source["licence"]), str(facts.get("licence", ""))])
         facts["licence"] = "; ".join(filter(None, licences))
     else:
         images = read_part(source, data_root(root), part, size=size, split_seed=split_seed, reading=reading)
@@ -154,12 +158,14 @@ def export(
     stream = replace(stream, origin=source if path is None else str(path.resolve()))
     data = [] if training_images is None else [training_images]
     if images.synthetic.any():
-        gate = gate_of_export(images, data, data_root(root), split_seed, made_by, splits)
+        gate = gate_of_export(images, data, data_root(root), split_seed, made_by, splits, theirs or reading)
         stream = gate.guard(stream, allow=allow_near_copies, before=before)
     elif training_images is not None:
         raise UsageError(f"--training-images: no image of {source} is marked synthetic, nothing to compare")
     with progress_bar(f"export to {kind}", len(images)) as advance:
-        write_images(stream.watched(advance), target, format=kind, writing=writing, overwrite=overwrite)
+        write = None if archive is None else noting(archive)
+        stream = stream.watched(advance)
+        write_images(stream, target, format=kind, writing=writing, overwrite=overwrite, write=write)
     made = int(images.synthetic.sum())
     gate_says = str(stream.attributes.get(ATTRIBUTE, ""))
     out.say(f"{len(images) - made:,} real and {made:,} synthetic images in {target} ({kind})")

@@ -31,7 +31,7 @@ def _option(text: str, kind: Any, default: Any, **more: Any) -> tuple[Any, Any, 
 
 READING = {
     "bits": _option("8 or 16 per pixel; as stored by default, DICOM is shown with 8.", int | None, None),
-    "fit": _option("How images become square: crop or pad.", str, "crop"),
+    "fit": _option("How images become square: crop (default) or pad.", str | None, None),
     "window": _option("CENTER,WIDTH of DICOM's grey levels, such as 40,400.", str | None, None),
     "label_from": _option(
         "What tells the class: a DICOM keyword, a CSV column, an HDF5 array.", str | None, None

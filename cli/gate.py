@@ -42,18 +42,17 @@ def gate_of_generator(
     Raises:
         DataError: `training_images` names no data set.
     """
-    if training_images is not None:
-        named = gate_of_data(training_images, root, split_seed, synthesizer.image_shape, reading)
-        return named.also(_remembered(synthesizer))
-    for source in _likely_sources(synthesizer, root):
-        splits = _found(source, root, synthesizer.image_shape)
-        if splits is not None and _is_training_set(splits, synthesizer):
-            return _gate_of(splits)
-    gate = _remembered(synthesizer)
-    if gate.against:
-        log.warning("training images of %s are not here: only exact copies are looked for", synthesizer.name)
-    else:
-        log.warning("generator %s knows no training images: near copies go unseen", synthesizer.name)
+    own = _training_set(synthesizer, root)
+    named = (
+        []
+        if training_images is None
+        else [_named(training_images, root, split_seed, synthesizer.image_shape, reading)]
+    )
+    gate = _gate_of_all([*named, *([own] if own else [])])
+    if own is None:
+        gate = gate.also(_remembered(synthesizer))
+    if own is None and not named:
+        _warn_of_little(synthesizer)
     return gate
 
 
@@ -64,39 +63,43 @@ def gate_of_export(
     split_seed: int,
     generator: "Synthesizer | None" = None,
     blended_with: "Splits | None" = None,
+    reading: Reading = AS_STORED,
 ) -> "MemorizationGate":
     """For images of a file or a blend: the data sets that are named, and what the generators behind know.
 
     Args:
         data: data sets to compare with.
-        blended_with: the data set whose training images stand beside them.
         generator: one that made some of the images; the shipped ones are known.
+        blended_with: the data set whose training images stand beside them.
+        reading: what is asked of the files of `data`.
 
     Raises:
         DataError: a name of `data` is no data set's.
     """
     import numpy as np
 
-    from synthaug.evaluation.gate import MemorizationGate
     from synthaug.generators.sampling import Synthesizer, shipped
 
-    gate = MemorizationGate.without_training_images()
-    if blended_with is not None:
-        gate = gate.also(_gate_of(_comparable(blended_with, images.image_shape)))
-    compared = bool(data) or blended_with is not None
-    for spec in dict.fromkeys(data):
-        gate = gate.also(gate_of_data(spec, root, split_seed, images.image_shape))
+    sets = [] if blended_with is None else [_comparable(blended_with, images.image_shape)]
+    sets += [_named(spec, root, split_seed, images.image_shape, reading) for spec in dict.fromkeys(data)]
+    compared = bool(sets)
+    unseen = []  # generators whose training images are not here
     made = images.take(images.synthetic)
     makers = np.zeros(len(made), "S64") if made.provenance is None else made.provenance["generator"]
     unknown = np.ones(len(made), dtype=bool)
     for synthesizer in [*map(Synthesizer, shipped()), *([generator] if generator else [])]:
         rows = makers == synthesizer.card.sha256.encode()
         if (rows & unknown).any():
-            if compared:
-                gate = gate.also(_remembered(synthesizer))
+            if (own := _training_set(synthesizer, root)) is not None:
+                sets.append(own)
             else:
-                gate = gate.also(gate_of_generator(synthesizer, None, root, split_seed))
+                unseen.append(synthesizer)
         unknown &= ~rows
+    gate = _gate_of_all(sets)
+    for synthesizer in unseen:
+        gate = gate.also(_remembered(synthesizer))
+        if not compared:
+            _warn_of_little(synthesizer)
     if unknown.any() and not compared:
         note = f"{unknown.sum()} of {len(made)} synthetic images are of an unknown generator"
         log.warning("%s: not checked for copies of its training images: say --training-images DATASET", note)
@@ -104,10 +107,10 @@ def gate_of_export(
     return gate
 
 
-def gate_of_data(
-    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: Reading = AS_STORED
-) -> "MemorizationGate":
-    """Compares with the training split of a data set, named or at a path, at the smaller of both sizes."""
+def _named(
+    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: Reading
+) -> "Splits":
+    """A data set to compare with, named or at a path, at the smaller of both sizes."""
     from synthaug.augment.datasets import load_dataset
     from synthaug.augment.medmnist import find_medmnist, medmnist_names
 
@@ -116,7 +119,7 @@ def gate_of_data(
         stored = [s for s in (28, 64, 128, 224) if find_medmnist(spec, root, s)]
         size = next((s for s in stored if s >= side), max(stored, default=28))
     splits = load_dataset(spec, root, size=size, split_seed=split_seed, reading=reading)
-    return _gate_of(_comparable(splits, image_shape))
+    return _comparable(splits, image_shape)
 
 
 def _comparable(splits: "Splits", image_shape: tuple[int, int, int]) -> "Splits":
@@ -129,6 +132,16 @@ def _comparable(splits: "Splits", image_shape: tuple[int, int, int]) -> "Splits"
     if channels == 1:  # grey images of a colour set: colour is no part of the likeness
         splits = splits.map(lambda part: with_channels(part, 1))
     return splits
+
+
+def _gate_of_all(sets: Sequence["Splits"]) -> "MemorizationGate":
+    """Compares with the training images of all of them, of two that are the same once."""
+    from synthaug.evaluation.gate import MemorizationGate
+
+    gate = MemorizationGate.without_training_images()
+    for splits in {(one.train.digest(), one.val.digest()): one for one in reversed(sets)}.values():
+        gate = _gate_of(splits).also(gate)
+    return gate
 
 
 def _gate_of(splits: "Splits") -> "MemorizationGate":
@@ -147,6 +160,22 @@ def _remembered(synthesizer: "Synthesizer") -> "MemorizationGate":
     if not len(seen):
         return MemorizationGate.without_training_images()
     return MemorizationGate.of_fingerprints(seen, f"generator {synthesizer.name}")
+
+
+def _warn_of_little(synthesizer: "Synthesizer") -> None:
+    if len(synthesizer.card.training_images):
+        log.warning("training images of %s are not here: only exact copies are looked for", synthesizer.name)
+    else:
+        log.warning("generator %s knows no training images: near copies go unseen", synthesizer.name)
+
+
+def _training_set(synthesizer: "Synthesizer", root: Path) -> "Splits | None":
+    """The data set that a generator was trained on, if it is still there."""
+    for source in _likely_sources(synthesizer, root):
+        splits = _found(source, root, synthesizer.image_shape)
+        if splits is not None and _is_training_set(splits, synthesizer):
+            return splits
+    return None
 
 
 def _likely_sources(synthesizer: "Synthesizer", root: Path) -> list[_Source]:

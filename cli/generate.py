@@ -78,6 +78,7 @@ def generate(
     """
     from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.formats import format_of, write_images
+    from synthaug.augment.hdf5.partial import is_in_place
     from synthaug.augment.progress import progress_bar
     from synthaug.cli.making import Making, training_digest
     from synthaug.evaluation.gate import ATTRIBUTE
@@ -139,6 +140,7 @@ def generate(
     in_shards = kind == "hdf5" and writing.shard_size is not None
     if resume and not in_shards:
         raise UsageError("--resume: only HDF5 shards can be gone on with: say --shard-size N, --out FILE.h5")
+    overwrite = overwrite or (resume and is_in_place(path))
     refuse_existing(path, overwrite)
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
     gate_says = ""

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.errors import SynthaugError
 from synthaug.cli.datasets import datasets
 from synthaug.cli.demo import demo
@@ -47,6 +48,7 @@ def main() -> None:
     handler = RichHandler(console=console, show_time=False, show_path=False)
     logging.getLogger("synthaug").addHandler(handler)
     try:
+        moment_of_writing()  # of a wrong SOURCE_DATE_EPOCH numpy would speak first, in a traceback
         app()
     except SynthaugError as error:
         console.print(f"synthaug: {error}", style="red", markup=False, highlight=False)

@@ -100,7 +100,7 @@ def train_generator(
     from dataclasses import asdict, replace
 
     from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import licence_of, load_dataset
+    from synthaug.augment.datasets import licence_of, load_dataset, reading_for
     from synthaug.generators.diffaugment import policy
     from synthaug.generators.players import check_recipe
     from synthaug.generators.presets import preset as preset_named
@@ -134,6 +134,8 @@ def train_generator(
         refuse_existing(folder, overwrite)
     elif not folder.exists():
         raise UsageError(f"--resume: no run at {folder}, leave --resume out to start one")
+    theirs = unlabelled and reading_for(reading, unlabelled, dataset, root=data_root(root))
+    reading = reading_for(reading, dataset, unlabelled, root=data_root(root))
     splits = load_dataset(
         dataset, data_root(root), size=size, channels=channels, split_seed=split_seed, reading=reading
     )
@@ -141,7 +143,11 @@ def train_generator(
     out.say(
         f"{splits.name}: training on {splits.train.counts()} ({shape}), {config.steps:,} steps into {folder}"
     )
-    more = None if unlabelled is None else _unlabelled(unlabelled, splits, data_root(root), split_seed, out)
+    more = (
+        _unlabelled(unlabelled, splits, data_root(root), split_seed, theirs, out)
+        if unlabelled and theirs
+        else None
+    )
     if dry_run:
         out.result({"run": folder, "train": splits.train.counts(), "config": asdict(config)})
         return
@@ -188,7 +194,9 @@ def train_generator(
     )
 
 
-def _unlabelled(name: str, splits: "Splits", root: Path, split_seed: int, out: Output) -> "LabeledImages":
+def _unlabelled(
+    name: str, splits: "Splits", root: Path, split_seed: int, reading: Reading, out: Output
+) -> "LabeledImages":
     """The training images of another data set, without those that validate or test here."""
     import numpy as np
 
@@ -197,7 +205,9 @@ def _unlabelled(name: str, splits: "Splits", root: Path, split_seed: int, out: O
     from synthaug.augment.transforms import matching
 
     channels, side, _ = splits.train.image_shape
-    found = load_dataset(name, root, size=side, channels=channels, split_seed=split_seed).train
+    found = load_dataset(
+        name, root, size=side, channels=channels, split_seed=split_seed, reading=reading
+    ).train
     more = matching(found, splits.train)
     held_out = SeenImages.of(splits.val) | SeenImages.of(splits.test)
     known = held_out.look_alikes(more)

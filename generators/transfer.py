@@ -18,6 +18,8 @@ from synthaug.generators.config import GANConfig
 if TYPE_CHECKING:
     from synthaug.generators.training import GANTraining
 
+STEP_SIZES = ("generator_lr", "discriminator_lr")
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -55,12 +57,18 @@ class Origin:
         return cls(str(path), card, generator.state_dict(), discriminator)
 
     def recipe(self, config: GANConfig) -> GANConfig:
-        """The configuration with the network that the weights fit."""
+        """The configuration with the network that the weights fit.
+
+        Another architecture than the configuration's keeps the step sizes it was trained with: those of the
+        light pair, say, are twenty times what a residual one bears.
+        """
+        steps = {name: self.card.config[name] for name in STEP_SIZES if name in self.card.config}
         return replace(
             config,
             architecture=self.card.architecture,
             width=self.card.size["width"],
             latent_dim=self.card.size["latent_dim"],
+            **steps if self.card.architecture != config.architecture else {},
         )
 
     def refuse_misfit(self, images: LabeledImages, config: GANConfig) -> None:

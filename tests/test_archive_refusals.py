@@ -181,6 +181,19 @@ class TestResuming:
         assert synthaug(*command, "--resume", "--size", 8).status == 4
         assert str(tmp_path) not in next((tmp_path / "b-dicom").glob("sent-*")).read_text()
 
+    @leaves_a_socket
+    def test_goes_on_where_the_target_was_written_and_nothing_was_sent(self, tmp_path, monkeypatch):
+        write_images(ImageStream.of(tiny_images((4, 4))), tmp_path / "a.h5")
+        command = ("export", tmp_path / "a.h5", tmp_path / "b-dicom", *TO_PACS)
+        with monkeypatch.context() as patch:
+            patch.setattr("synthaug.cli.export.send_files", lambda *_: sys.exit(137))
+            assert synthaug(*command).status == 137
+        assert "sent-" not in (tmp_path / "b-dicom" / "croissant.json").read_text()
+        run = synthaug(*command, "--resume")
+        assert run.status == 4
+        assert "0 of 8 instances are stored there" in run.err
+        assert synthaug(*command, "--resume", "--size", 8).status == 2
+
     def test_is_refused_where_nobody_noted_them(self, tmp_path):
         write_images(ImageStream.of(tiny_images((4, 4))), tmp_path / "a.h5")
         command = ("export", tmp_path / "a.h5", tmp_path / "b-dicom")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -88,6 +89,20 @@ class TestTheCard:
         exec(lines, loaded)
         assert len(loaded["images"]) > 0
 
+    def test_shows_lines_that_load_16_bits_as_they_are(self, tmp_path, tiny, target, monkeypatch, caplog):
+        sent = tiny((2, 2), dtype=np.uint16)
+        write_images(ImageStream.of(sent), tmp_path / target)
+        assert ("white in torchvision's ImageFolder" in caplog.text) == (target == "out")
+        lines = described(tmp_path, target)[0].read_text(encoding="utf-8").split("```python\n")[1]
+        monkeypatch.chdir(tmp_path)
+        loaded = {}
+        exec(lines.split("\n```")[0], loaded)
+        first = loaded["images"][0]
+        if target == "out":
+            first = first[0]
+        pixels = first.pixel_array if target == "out-dicom" else np.asarray(first)
+        assert any((pixels.squeeze() == image[0]).all() for image in sent.pixels)
+
     def test_is_replaced_and_only_with_leave(self, tmp_path, blended, tiny, target):
         card, listed = described(tmp_path, target)
         write_images(ImageStream.of(blended), tmp_path / target)
@@ -152,6 +167,34 @@ def test_croissant_gives_the_pictures_of_a_folder_with_their_labels(tmp_path, bl
         assert record["images/label"].decode() == blended.class_names[blended.labels[number]]
         assert record["images/split"].decode() == blended.split[number]
         assert record["images/synthetic"] == blended.synthetic[number]
+
+
+@theirs_warn
+@pytest.mark.parametrize("target", ["50% of it, ä.h5", "a b-dicom"])
+def test_croissant_is_valid_where_a_name_has_spaces(tmp_path, blended, target):
+    mlcroissant = pytest.importorskip("mlcroissant", reason="pip install 'synthaug[dev]'")
+    write_images(ImageStream.of(blended), tmp_path / target)
+    listed = next(tmp_path.rglob("*croissant.json"))
+    theirs = mlcroissant.Dataset(jsonld=str(listed))
+    assert not theirs.metadata.ctx.issues.errors
+    assert len(list(theirs.records("classes"))) == 2
+    part = json.loads(listed.read_text(encoding="utf-8"))["distribution"][0]
+    assert (listed.parent / unquote(part["contentUrl"])).is_file()
+
+
+@theirs_warn
+def test_croissant_describes_the_images_that_a_dicomdir_lists(tmp_path, blended):
+    mlcroissant = pytest.importorskip("mlcroissant", reason="pip install 'synthaug[dev]'")
+    write_images(ImageStream.of(blended), tmp_path / "out-dicom", writing=Writing(dicomdir=True))
+    listed = tmp_path / "out-dicom" / "croissant.json"
+    assert not mlcroissant.Dataset(jsonld=str(listed)).metadata.ctx.issues.errors
+    (pictures,) = [
+        part
+        for part in json.loads(listed.read_text(encoding="utf-8"))["distribution"]
+        if part["@type"] == "cr:FileSet"
+    ]
+    assert pictures["encodingFormat"] == "application/dicom"
+    assert len(list(listed.parent.glob(pictures["includes"]))) == 11
 
 
 def test_croissant_names_every_shard(tmp_path, blended):

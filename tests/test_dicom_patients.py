@@ -114,6 +114,16 @@ class TestTextInPixels:
             assert part in record.getMessage()
 
 
+def test_a_window_for_colour_alone_is_refused(tmp_path):
+    grey = np.repeat(RAMP, 3).reshape(8, 24)
+    colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    foreign(tmp_path / "c" / "a.dcm", grey, Columns=8, **colour)
+    with pytest.raises(UsageError, match=r"--window: no image of .* is grey"):
+        read_dicom(tmp_path, Reading(window=(40, 400)))
+    foreign(tmp_path / "c" / "b.dcm", RAMP)
+    assert len(read_dicom(tmp_path, Reading(window=(40, 400)))) == 2
+
+
 def test_images_made_smaller_by_others_are_warned_of_once(tmp_path, caplog):
     foreign(tmp_path / "c" / "a.dcm", RAMP)
     foreign(tmp_path / "c" / "b.dcm", RAMP[:4, :6])

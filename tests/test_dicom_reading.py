@@ -82,6 +82,13 @@ class TestClasses:
         with pytest.raises(UsageError, match=says):
             read_dicom(tmp_path, reading)
 
+    def test_are_not_called_train_and_val_where_there_is_no_test(self, tmp_path):
+        for file in ("train/ill/a", "train/well/b", "val/ill/c"):
+            foreign(tmp_path / file, RAMP)
+        back = read_dicom(tmp_path)
+        assert back.class_names == ("ill", "well")
+        assert back.split is None
+
     def test_of_our_own_files_may_have_others_beside_them(self, tmp_path):
         pixels = np.stack([RAMP, RAMP.T])[:, None]
         made = LabeledImages(pixels, np.array([0, 1]), ("normal", "ill"), np.ones(2, dtype=bool))

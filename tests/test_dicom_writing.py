@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dicom_exports import CLASSES, GENERATOR, KINDS, PATIENTS, blend, export, images
+from dicom_exports import CLASSES, DESCRIBED, GENERATOR, KINDS, PATIENTS, blend, export, images
 from pydicom import dcmread
 
 from synthaug.augment.dicom import read_dicom, write_dicom
@@ -19,6 +19,14 @@ kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 class TestOurOwnFiles:
+    def test_are_synthetic_where_their_generator_is_noted_whatever_became_of_the_flag(self, tmp_path):
+        export(images(2, synthetic=True), tmp_path / "out")
+        for path in (tmp_path / "out").rglob("*.dcm"):
+            dataset = dcmread(path)
+            del dataset.SyntheticData
+            dataset.save_as(path)
+        assert read_dicom(tmp_path / "out").synthetic.all()
+
     @kinds
     @pytest.mark.parametrize("make", [blend, lambda **kind: images(6, synthetic=True, **kind)])
     def test_give_back_what_was_written(self, tmp_path, kind, make):
@@ -116,6 +124,30 @@ class TestOurOwnFiles:
         uids = [dcmread(path).SOPInstanceUID for k in sets for path in export(sets[k], tmp_path / k)]
         assert len(set(uids)) == 16
 
+    @pytest.mark.parametrize("make", [images, lambda n: images(n, synthetic=True)], ids=["real", "made"])
+    def test_have_other_uids_where_anything_is_said_otherwise(self, tmp_path, make):
+        sent = make(4)
+        darker = replace(sent, pixels=sent.pixels // 2)
+        divided = replace(sent, split=np.full(4, "train"))
+        found = []
+        for k, (what, writing) in enumerate(
+            [(sent, Writing()), (darker, Writing()), (divided, Writing()), (sent, DESCRIBED)]
+        ):
+            files = [dcmread(path) for path in export(what, tmp_path / f"{k}", writing)]
+            found.append({file.SOPInstanceUID for file in files})
+            again = export(what, tmp_path / f"{k}-again", replace(writing, jobs=1))
+            assert {dcmread(path).SOPInstanceUID for path in again} == found[-1]
+            series = {file.SeriesInstanceUID for file in files}
+        assert len(set.union(*found)) == 16
+        assert not series & {dcmread(path).SeriesInstanceUID for path in (tmp_path / "0").rglob("*.dcm")}
+
+    def test_have_other_uids_where_the_gate_found_something_else(self, tmp_path):
+        for found in ("passed", "not checked"):
+            made = ImageStream.of(images(1, synthetic=True), memorization_gate=found)
+            write_dicom(made, tmp_path / found)
+        uids = {dcmread(path).SOPInstanceUID for path in tmp_path.rglob("*.dcm")}
+        assert len(uids) == 2
+
     def test_hold_facts_about_the_whole_set_beside_them(self, tmp_path):
         write_dicom(ImageStream.of(images(1), licence="CC0"), tmp_path / "out")
         assert '"licence": "CC0"' in (tmp_path / "out" / "dataset.json").read_text()
@@ -148,6 +180,11 @@ class TestMistakes:
         with pytest.raises(UsageError, match="16 bits"):
             export(images(1, channels=3, dtype=np.uint16), tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+    def test_class_names_too_long_for_the_note_are_refused(self, tmp_path):
+        sent = LabeledImages(images(1).pixels, np.zeros(1, np.int64), ("x" * 6000,))
+        with pytest.raises(UsageError, match="too long for DICOM"):
+            export(sent, tmp_path / "out")
 
     def test_nothing_to_write_is_an_error(self, tmp_path):
         with pytest.raises(DataError, match="no image to write"):

@@ -1,5 +1,6 @@
 """What must never happen, tried from the command line."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,17 @@ import h5py
 import numpy as np
 import pytest
 from cli_runner import synthaug
+from foreign_dicom import foreign
 
 from synthaug.augment.datasets import load_dataset
 from synthaug.augment.formats import write_images
+from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
+from synthaug.cli.experiment_images import laboratory
+from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.gate import gate_of_export, gate_of_generator
+from synthaug.generators.sampling import Synthesizer
 
 DATA = "phantom:n=160,abnormal=0.25"
 TINY = ("--steps", "2", "--device", "cpu")
@@ -121,6 +128,87 @@ def test_the_gate_of_a_blend_compares_with_the_training_images_as_they_were_read
     assert run.status == 3
     assert "near copies of training images" in run.err
     assert not Path("leak.h5").exists()
+
+
+def altered(images: LabeledImages) -> LabeledImages:
+    """Copies, a little brighter, that nobody knows by their fingerprints."""
+    brighter = np.clip(images.pixels * 1.1, 0, 255).astype(np.uint8)
+    return replace(images, pixels=brighter, synthetic=np.ones(len(images), bool), groups=None, split=None)
+
+
+def test_naming_other_training_images_does_not_hide_the_generators_own(generator: str) -> None:
+    copies = altered(load_dataset("data", Path(), size=32).train)
+    maker = Synthesizer(generator)
+    known = gate_of_generator(maker, None, Path(), 0).near_copies(copies)
+    assert known.mean() > 0.9
+    others = gate_of_generator(maker, "phantom:n=100,seed=5", Path(), 0)
+    assert others.near_copies(copies)[known].all()
+    assert "of data" in others.against
+    assert "of phantom" in others.against
+    origin = np.array([(maker.card.sha256.encode(), 0, 0)] * len(copies), PROVENANCE)
+    of_maker = replace(copies, provenance=origin)
+    exported = gate_of_export(of_maker, ["phantom:n=100,seed=5"], Path(), 0, maker)
+    assert exported.near_copies(copies)[known].all()
+
+
+def test_training_images_are_read_as_asked(tiny: Callable[..., LabeledImages]) -> None:
+    """Without the window, a bright ring decides how they are shown, and no copy is known."""
+    for k, image in enumerate(load_dataset("phantom:n=60", Path(), size=16).train.pixels[:, 0]):
+        levels = image.astype(np.int16)
+        levels[0] = 20_000 + 100 * k
+        foreign(Path("ct") / f"{'ab'[k % 2]}" / f"{k}.dcm", levels)
+    reading = Reading(window=(128, 256))
+    copies = altered(load_dataset("ct", Path(), reading=reading).train)
+    write_images(ImageStream.of(copies), Path("copies.h5"))
+    command = ("export", "copies.h5", "out.npz", "--training-images", "ct")
+    assert synthaug(*command).status == 0
+    run = synthaug(*command, "--overwrite", "--window", "128,256")
+    assert run.status == 3
+    assert "near copies" in run.err
+    run = synthaug(
+        "export", "copies.h5", "out.npz", "--overwrite", "--training-images", DATA, "--window", "1,2"
+    )
+    assert run.status == 2
+    assert "or copies.h5 has no such thing" in run.err
+
+
+def test_other_data_sets_are_read_as_the_first(tiny: Callable[..., LabeledImages]) -> None:
+    for name, seed in (("mine", 0), ("theirs", 1)):
+        images = tiny((60, 60), side=28, seed=seed)
+        with h5py.File(f"{name}.h5", "w") as file:
+            file.update({"images": images.pixels[:, 0], "y": images.labels})
+    reading = Reading(label_from="y")
+    options = ExperimentOptions(
+        "mine.h5", "donor", "theirs.h5", unlabelled="theirs.h5", split_seed=1, reading=reading
+    )
+    splits = load_dataset("mine.h5", Path(), split_seed=1, reading=reading)
+    found = laboratory(splits, options, Path("run"), Path())
+    theirs = load_dataset("theirs.h5", Path(), split_seed=1, reading=reading).train
+    assert found.donor is not None
+    assert found.unlabelled is not None
+    assert found.donor.digest() == theirs.digest()
+    assert len(found.unlabelled) == len(theirs)
+    command = ("train-generator", "--dataset", "mine.h5", "--unlabelled", "theirs.h5", "--label-from", "y")
+    assert synthaug(*command, "--size", "28", "--dry-run", "--out", "g").status == 0
+
+
+def test_a_patient_has_one_name_by_the_name_and_by_the_path_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Callable[..., LabeledImages]
+) -> None:
+    monkeypatch.delenv("SYNTHAUG_SALT")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    names = {}
+    for root in ("one", "two"):
+        for k, pixels in enumerate(tiny((10, 10)).pixels[:, 0]):
+            foreign(Path(root) / "clinic" / "c" / f"{k}.dcm", pixels, PatientID=f"P{k}")
+        for source, target in (("clinic", "name"), (f"{root}/clinic", "path")):
+            out = Path(f"{root}-{target}.h5")
+            assert synthaug("export", source, out, "--data-root", root).status == 0
+            with h5py.File(out) as file:
+                names[root, target] = set(file["groups"].asstr()[:])
+    assert names["one", "name"] == names["one", "path"]
+    assert names["two", "name"] == names["two", "path"]
+    assert names["two", "path"].isdisjoint(names["one", "path"])
 
 
 def test_synthetic_images_that_would_be_left_out_are_not_asked_for_in_vain() -> None:

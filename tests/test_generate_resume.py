@@ -120,6 +120,20 @@ class TestAnInterruptedRun:
         assert says in " ".join(run.err.split())
         assert "give the same options, or remove it to start anew" in " ".join(run.err.split())
 
+    def test_that_put_its_set_in_place_and_no_more_is_ended(self, out, unbroken, monkeypatch):
+        monkeypatch.setattr("synthaug.augment.hdf5.partial.PartialSet.remove", lambda work: None)
+        assert synthaug(*options(out, "--resume")).status == 0
+        monkeypatch.undo()
+        for name in ("out.h5.README.md", "out.h5.croissant.json"):
+            out.with_name(name).unlink()
+        assert synthaug(*options(out)).status == 2  # it exists
+        run = synthaug(*options(out, "--resume"))
+        assert run.status == 0, run.err
+        assert content(out) == unbroken
+        expected = ["out-shards", "out.h5", "out.h5.README.md", "out.h5.croissant.json"]
+        assert sorted(path.name for path in out.parent.iterdir()) == expected
+        assert synthaug(*options(out, "--resume")).status == 2  # another set of the same name
+
     @pytest.mark.slow
     def test_that_never_was_is_begun(self, tmp_path, unbroken):
         assert synthaug(*options(tmp_path / "out.h5", "--resume")).status == 0

@@ -12,6 +12,7 @@ from debian import debian_package
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats import read_images, write_images
 from synthaug.augment.hdf5.compression import COMPRESSIONS
+from synthaug.augment.hdf5.dataset import HDF5Dataset
 from synthaug.augment.images import concatenate
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream
@@ -50,6 +51,18 @@ class TestOurs:
         assert read_images(out).split is None
         with h5py.File(out) as file:
             assert "split" not in file
+
+    def test_in_which_a_synthetic_image_has_no_split_keeps_that_of_the_others(self, out, tiny):
+        real = replace(tiny((2, 2)), split=np.array(["train", "val", "test", "train"]))
+        write_images(ImageStream.of(concatenate([real, tiny((1, 1), synthetic=True)])), out)
+        with h5py.File(out, "a") as file:
+            file["split"][4:] = b""
+        assert read_images(out).split.tolist() == ["train", "val", "test", "train", "train", "train"]
+        assert len(HDF5Dataset(out, split="train")) == 4
+        with h5py.File(out, "a") as file:
+            file["split"][1] = b""
+        with pytest.raises(DataError, match="no /split of row 1, a real image"):
+            read_images(out)
 
     def test_keeps_a_class_without_images(self, out, tiny):
         write_images(ImageStream.of(tiny((2, 0, 3))), out)
@@ -223,6 +236,11 @@ class TestForeign:
             read_images(path)
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)
+
+    def test_is_not_read_of_a_single_number(self, foreign):
+        path = foreign(x=3, images=np.zeros((2, 8, 8), np.uint8), labels=[0, 1])
+        with pytest.raises(DataError, match="expected an array x"):
+            read_images(path, Reading(images_from="x"))
 
     def test_without_an_array_says_which_there_are(self, foreign):
         with pytest.raises(

@@ -1,10 +1,13 @@
 """MedMNIST's layout: what its own package reads, and what ours adds to it."""
 
+import re
 from dataclasses import replace
 
 import medmnist
 import numpy as np
+import pytest
 
+from synthaug.augment.errors import DataError
 from synthaug.augment.formats import read_images, write_images
 from synthaug.augment.images import PARTS
 from synthaug.augment.stream import ImageStream
@@ -54,6 +57,32 @@ class TestNpz:
         write_images(ImageStream.of(sent), tmp_path / "out.npz")
         assert np.load(tmp_path / "out.npz")["train_labels"].dtype == np.uint16
         assert read_images(tmp_path / "out.npz").labels.tolist() == [7, 299]
+
+    @pytest.mark.parametrize("names", [("synthetic",), ("generator",)])
+    def test_need_not_say_all_of_an_image_to_say_that_it_is_synthetic(self, tmp_path, tiny, names):
+        write_images(ImageStream.of(tiny((2, 2), synthetic=True)), tmp_path / "whole.npz")
+        with np.load(tmp_path / "whole.npz") as file:
+            left = {k: v for k, v in file.items() if k.endswith(("images", "labels", *names))}
+        np.savez(tmp_path / "part.npz", **left)
+        assert read_images(tmp_path / "part.npz").synthetic.tolist() == [True] * 4
+
+    @pytest.mark.parametrize(
+        ("labels", "says"),
+        [
+            (np.eye(3, dtype=int), "labels of shape (3, 3) with a single 1 in each row"),
+            (np.array([[0.9], [0.0], [1.0]]), "labels of type float64, expected whole numbers"),
+            (np.array([["a"], ["b"], ["a"]]), "labels of type <U1, expected whole numbers"),
+        ],
+        ids=["one-hot", "fractions", "text"],
+    )
+    def test_of_labels_that_are_no_numbers_of_classes_is_refused(self, tmp_path, tiny, labels, says):
+        pixels = tiny((2, 1)).pixels[:, 0]
+        parts = {
+            f"{part}_{kind}": a for part in PARTS for kind, a in (("images", pixels), ("labels", labels))
+        }
+        np.savez(tmp_path / "x.npz", **parts)
+        with pytest.raises(DataError, match=re.escape(says)):
+            read_images(tmp_path / "x.npz")
 
     def test_gives_the_same_bytes_twice(self, tmp_path, tiny):
         for name in ("one.npz", "two.npz"):

@@ -16,6 +16,7 @@ from synthaug.augment.splits import (
     labelled_subset,
     official_splits,
     recorded_splits,
+    whole_groups,
     with_rare_class,
 )
 
@@ -58,6 +59,20 @@ def test_exact_duplicates_stay_together(tiny):
     twice = images.take(np.repeat(np.arange(60), 2))
     prints = [set(image_fingerprints(part).tolist()) for part in parts(draw_splits(twice, "x"))]
     assert all(one.isdisjoint(other) for one, other in combinations(prints, 2))
+
+
+def test_exact_duplicates_stay_together_where_some_patients_are_known(tiny):
+    images = tiny((30, 30))
+    twice = images.take(np.repeat(np.arange(60), 2))
+    named = replace(twice, groups=np.array([f"file {k}" if k else "P1" for k in range(120)]))
+    prints = [set(image_fingerprints(part).tolist()) for part in parts(draw_splits(named, "x"))]
+    assert all(one.isdisjoint(other) for one, other in combinations(prints, 2))
+
+
+def test_black_images_do_not_make_all_patients_one(tiny):
+    images = tiny((20, 20), patients=2)
+    images.pixels[::2] = 0
+    assert len(np.unique(whole_groups(images))) == 20
 
 
 def test_synthetic_images_only_ever_train(tiny):

@@ -59,6 +59,16 @@ def test_the_same_classes_in_another_order_are_matched_by_name(run, fabric):
         torch.testing.assert_close(drawn(training.ema, ours), drawn(finished, theirs))
 
 
+def test_another_architecture_keeps_the_step_sizes_it_was_trained_with(run):
+    origin = Origin.read(run / "generator.safetensors")
+    steps = {"generator_lr": 5e-5, "discriminator_lr": 4e-4}
+    origin = replace(origin, card=replace(origin.card, config=origin.card.config | steps))
+    other = origin.recipe(preset("synthaug"))
+    assert (other.architecture, other.generator_lr, other.discriminator_lr) == ("resnet", 5e-5, 4e-4)
+    same = origin.recipe(replace(preset("synthaug"), architecture="resnet"))
+    assert same.generator_lr == preset("synthaug").generator_lr
+
+
 def test_the_discriminator_comes_along_where_the_run_has_it(run, fabric):
     origin = Origin.read(run / "generator.safetensors")
     training = begun(origin, of_classes("bright", "dark"), fabric)

@@ -36,6 +36,13 @@ def test_resizing_never_wraps_around_at_black_or_white(tiny):
         assert (row[20:] >= np.iinfo(dtype).max * 0.95).all()
 
 
+@pytest.mark.parametrize(("fit", "shape"), [(None, (8, 6)), ("crop", (6, 6)), ("pad", (8, 8))])
+def test_images_become_square_at_their_own_size_only_where_it_is_asked_for(tiny, fit, shape):
+    images = tiny((2, 2))
+    oblong = LabeledImages(images.pixels[..., :6], images.labels, images.class_names)
+    assert as_asked(oblong, Reading(fit=fit)).image_shape[1:] == shape
+
+
 def test_resizing_to_the_same_size_changes_nothing(tiny):
     images = tiny((2, 2))
     assert resize(images, 8) is images

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -50,6 +52,7 @@ class DicomWeb:
             ) from None
         try:
             parts = urlsplit(self.address)
+            _refuse_missing_certificates(parts.scheme)
             if parts.username or parts.password:
                 raise UsageError(
                     f"--to-dicomweb: credentials in the URL, expected them in {USER} and {PASSWORD}"
@@ -85,7 +88,9 @@ class DicomWeb:
         found: set[str] = set()
         while True:
             try:
-                page = self._client.search_for_instances(study, series, offset=len(found))
+                with _an_answer_of("QIDO-RS"):
+                    page = self._client.search_for_instances(study, series, offset=len(found))
+                    new = {str(row["00080018"]["Value"][0]) for row in page} - found
             except HTTPError as error:
                 status = error.response.status_code if error.response is not None else None
                 if status == 404:  # some say so of a study they do not have
@@ -93,7 +98,6 @@ class DicomWeb:
                 if status in CANNOT_SEARCH:
                     return None
                 raise
-            new = {str(row["00080018"]["Value"][0]) for row in page} - found
             if not new:
                 return found
             found |= new
@@ -102,36 +106,55 @@ class DicomWeb:
         """STOW-RS, the files as they are in one request (PS3.18 10.5)."""
         from requests import HTTPError
 
+        datasets = [dcmread(file.path) for file in batch]
         try:
-            said: Dataset = self._client.store_instances([dcmread(file.path) for file in batch])
+            with _an_answer_of("STOW-RS"):
+                said: Dataset = self._client.store_instances(datasets)
         except HTTPError as error:  # 409: it took none of them, and says why of each
             answered = _outcomes(error.response)
             if answered is None:
                 raise
             said = answered
         answer = Answer()
-        for item in said.get("FailedSOPSequence") or ():
-            reason = int(item.get("FailureReason") or 0)
-            judge(str(item.get("ReferencedSOPInstanceUID", "")), reason, "", answer)
-        done = {str(item.ReferencedSOPInstanceUID) for item in said.get("ReferencedSOPSequence") or ()}
+        with _an_answer_of("STOW-RS"):
+            for item in said.get("FailedSOPSequence") or ():
+                reason = int(item.get("FailureReason") or 0)
+                judge(str(item.get("ReferencedSOPInstanceUID", "")), reason, "", answer)
+            done = {str(item.ReferencedSOPInstanceUID) for item in said.get("ReferencedSOPSequence") or ()}
         for file in batch:
-            # A success that says nothing of its instances is a success; one that leaves some out is not.
-            if file.uid in done or not len(said):
+            if file.uid in done:
                 answer.stored.append(file.uid)
             elif file.uid not in answer.known and file.uid not in answer.refused:
                 answer.refused[file.uid] = "not among those acknowledged"
         return answer
 
 
+@contextmanager
+def _an_answer_of(service: str) -> Iterator[None]:
+    """What is parsed here was said by a server, which may be no DICOMweb service, or an odd one."""
+    from requests import RequestException
+
+    try:
+        yield
+    except RequestException:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ArchiveError(f"no answer of {service} as PS3.18 has it, check the URL") from error
+
+
 def _session(scheme: str, host: str) -> "Session":
     import requests
 
     user, password, token = (os.environ.get(name, "") for name in (USER, PASSWORD, TOKEN))
+    token = token.strip()  # of the line end that a file of it has
     session = requests.Session()
+    session.hooks["response"].append(_refuse_redirected_post)
     if token and user:
         raise UsageError(f"{USER} and {TOKEN} are both set: expected one, unset the other")
     if bool(user) != bool(password):
         raise UsageError(f"expected both {USER} and {PASSWORD} or none, found one: set or unset the other")
+    if token and not re.fullmatch(r"[!-~]+", token):  # not shown: it is a secret
+        raise UsageError(f"{TOKEN}: found a space or a letter beyond ASCII in it, expected a bearer token")
     if token:
         session.auth = _bearer(token)
     elif user:
@@ -139,6 +162,22 @@ def _session(scheme: str, host: str) -> "Session":
     if (token or user) and scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
         log.warning("credentials go to %s unencrypted: use https", host)
     return session
+
+
+def _refuse_missing_certificates(scheme: str) -> None:
+    """requests raises an OSError of its own where the file is not there."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if scheme == "https" and bundle and not Path(bundle).exists():
+        raise UsageError(f"REQUESTS_CA_BUNDLE: {bundle} not found, expected certificates there, or unset it")
+
+
+def _refuse_redirected_post(response: "Response", *_: Any, **__: Any) -> None:
+    """Followed, it would become a GET of a search, whose answer says nothing of what was to be stored."""
+    if response.is_redirect and response.request.method == "POST":
+        response.close()
+        place = urlsplit(response.headers["location"])
+        to = f"{place.netloc.rpartition('@')[2]}{place.path}"
+        raise ArchiveError(f"it redirects what is to be stored to {_line(to)}, use the URL of its service")
 
 
 def _bearer(token: str) -> Any:

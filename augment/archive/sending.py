@@ -107,6 +107,12 @@ def send(
     return Delivery(len(files), sent, already, len(answer.refused), found, trouble)
 
 
+def begin(folder: Path, archive: Archive, facts: Mapping[str, object]) -> None:
+    """Note facts in a folder that is to be sent, before it is put in its place: no kill parts the two."""
+    with _notes(state_of(folder, archive), {"archive": archive.address, **facts}):
+        pass
+
+
 def refuse_begun(files: Sequence[Instance], folder: Path, archive: Archive) -> None:
     """Stop where the folder was sent to this archive before, wholly or in part.
 

@@ -20,6 +20,7 @@ from synthaug.augment.dicom.labels import About, about, has_split_folders, label
 from synthaug.augment.errors import DataError, SynthaugError
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import Reading
+from synthaug.augment.walk import files_below, is_picture, unreadable
 
 log = logging.getLogger("synthaug")
 MOST_DEFLATED = 1032  # times smaller can deflate make zeros
@@ -72,8 +73,22 @@ class BadFiles:
 
 
 def dicom_files(folder: Path) -> Iterator[Path]:
-    """The files below `folder` that claim to be DICOM, by suffix or first bytes: many have no suffix."""
-    return (path for path in folder.rglob("*") if path.is_file() and _claims_dicom(path))
+    """The files below `folder` that claim to be DICOM, by suffix or first bytes: many have no suffix.
+
+    A file that cannot be opened may be one: it is given too.
+    """
+    others = (path for path in files_below(folder) if not is_picture(path))
+    return (path for path in others if unreadable(path) or claims_dicom(path))
+
+
+def claims_dicom(path: Path) -> bool:
+    """Whether a file that can be opened is DICOM, as far as its name or first bytes say."""
+    if path.name.upper() == "DICOMDIR" or is_picture(path) or unreadable(path):
+        return False
+    if path.suffix.lower() in (".dcm", ".dicom", ".ima"):
+        return True
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
 
 
 def look_at(paths: Sequence[Path], folder: Path, reading: Reading, bad: BadFiles) -> list[DicomImage]:
@@ -141,15 +156,6 @@ def has_plug_ins() -> bool:
     return find_spec("libjpeg") is not None and find_spec("openjpeg") is not None
 
 
-def _claims_dicom(path: Path) -> bool:
-    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
-        return False
-    if path.suffix.lower() in (".dcm", ".dicom", ".ima"):
-        return True
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
-
-
 def _image(path: Path, dataset: Dataset, known: About) -> DicomImage:
     if not dataset.get("Rows") or not dataset.get("Columns"):
         kind = UID(dataset.get("SOPClassUID") or "").name or "unknown"
@@ -190,6 +196,8 @@ def _most_frames(path: Path, dataset: Dataset) -> int:
 
 def _reason(error: Exception) -> str:
     """What a decoder says, in one line."""
+    if isinstance(error, OSError) and error.strerror:  # its text holds the path
+        return error.strerror
     if isinstance(error, InvalidDicomError):
         return "no DICOM file: the letters DICM do not stand at byte 128 (PS3.10 7.1)"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

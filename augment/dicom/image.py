@@ -15,7 +15,8 @@ import hashlib
 import json
 import re
 import uuid
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -43,6 +44,7 @@ from synthaug.augment.writing import PLAINLY, Writing
 # The same image gets the same UID on every machine: a name-based UUID under the root 2.25 (PS3.5 B.2).
 UID_NAMESPACE = uuid.UUID("9a4bd3bb-6d6f-5b8e-9f0e-3d0f3a2c7a51")
 VERSION = version("synthaug")
+COMMENT_LIMIT = 10_240  # characters in Image Comments (VR LT)
 
 
 @dataclass(frozen=True)
@@ -99,25 +101,26 @@ class Export:
         pixels = np.ascontiguousarray(np.moveaxis(images.pixels[row], 0, -1))
         # A patient's images are one study; so are all that one generator makes.
         study = derived_uid("study", source.patient_id, source.generator or self.fingerprint)
-        instance = (
-            derived_uid("instance", class_name, *astuple(source), pixels.shape, pixels.dtype)
-            if source.generator
-            # Real data sets do hold the same image twice, and two may hold the same image.
-            else derived_uid("instance", study, class_name, sha256(pixels), position)
-        )
         note: dict[str, Any] = {"synthaug": 1, "class": class_name, "label": label}
         note["class_names"] = self.class_names
         if images.split is not None:
             note["split"] = str(images.split[row])
         if source.generator:
             note |= {"generator": source.generator, "seed": source.seed, "index": source.index}
+        comments = json.dumps(note)
+        described = [getattr(self.writing, name) for name in ("modality", "body_part", "laterality", "view")]
+        series = derived_uid("series", study, class_name, *described)
+        # Images that differ in anything but number and dates are two instances, and have two UIDs.
+        own = [series, sha256(pixels), comments, self.gate if source.synthetic else ""]
+        if not source.generator:  # real data sets do hold the same image twice
+            own.append(str(position))
         return Changing(
-            SOPInstanceUID=instance,
+            SOPInstanceUID=derived_uid("instance", *own),
             PatientID=source.patient_id,
             StudyInstanceUID=study,
-            SeriesInstanceUID=derived_uid("series", study, class_name),
+            SeriesInstanceUID=series,
             InstanceNumber=position + 1,
-            ImageComments=json.dumps(note),
+            ImageComments=comments,
             PixelData=pixels,
         )
 
@@ -204,6 +207,12 @@ def _synthesizer(generator: str, gate: str) -> ContributingEquipment:
         device_serial_number=generator or None,
         contribution_description=f"{words}; memorization gate: {gate}"[:1024] if gate else words,
     )
+
+
+def can_be_noted(class_names: Sequence[str]) -> bool:
+    """Whether Image Comments (VR LT) hold all class names, an image's own, and the rest of a note."""
+    longest = max((len(json.dumps(name)) for name in class_names), default=0)
+    return len(json.dumps(class_names)) + longest <= COMMENT_LIMIT - 512
 
 
 def derived_uid(*parts: object) -> str:

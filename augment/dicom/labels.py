@@ -1,6 +1,5 @@
 """What a DICOM file says of its image beside the pixels: class, patient, split, and who made it."""
 
-import csv
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +12,11 @@ from pydicom import Dataset
 
 from synthaug.augment.dicom.keywords import text_of
 from synthaug.augment.errors import DataError
+from synthaug.augment.folder_table import LABELS, SPLIT_NAMES, Table, read_rows, refuse_twice
 from synthaug.augment.images import PARTS
 from synthaug.augment.labels import class_order
 from synthaug.augment.reading import Reading
 
-Table = Mapping[str, Mapping[str, str]]  # the rows of labels.csv by file, and by SOPInstanceUID
-SPLIT_NAMES = {**{part: part for part in PARTS}, "valid": "val", "validation": "val"}
 UNKNOWN = "unknown"  # one name for all patients without one: no split can part them
 
 
@@ -28,6 +26,7 @@ class About:
 
     synthetic: bool
     patient: str  # as the file has it, "" where unknown; stays in memory
+    listed: str  # patient_id of labels.csv, which goes before
     split: str  # of PARTS, "" where not said
     class_name: str = ""
     ours: bool = False
@@ -42,28 +41,32 @@ def about(dataset: Dataset, file: str, reading: Reading, table: Table | None, di
     """Class, patient and split of one file.
 
     The class is that of the attribute `reading.label_from`, else the one `write_dicom` noted, else that of
-    labels.csv, else the sub-folder the file lies in.
+    labels.csv, else the sub-folder the file lies in; train/, val/ and test/ are no classes.
 
     Args:
         file: its path below the data set's folder.
-        table: labels.csv, None where there is none.
-        divided: whether train/, val/ and test/ at the top are splits, not classes.
+        table: labels.csv by file and by SOPInstanceUID, None where there is none.
+        divided: whether train/, val/ and test/ at the top are splits.
 
     Raises:
         ValueError: it has no label; what is missing, in a few words.
     """
     note = _note(dataset)
     row = _row(dataset, file, table)
-    uid, synthetic = dataset.get("StudyInstanceUID"), dataset.get("SyntheticData") == "YES"
+    uid = dataset.get("StudyInstanceUID")
+    synthetic = dataset.get("SyntheticData") == "YES" or bool(note.get("generator"))
     if reading.group_from:  # asked for in words, so nothing else counts
-        patient = text_of(dataset, reading.group_from)
+        patient, listed = text_of(dataset, reading.group_from), ""
     else:
-        patient = row.get("patient_id") or text_of(dataset, "PatientID") or ("" if note else str(uid or ""))
+        patient = text_of(dataset, "PatientID") or ("" if note else str(uid or ""))
+        listed = row.get("patient_id", "")
+    if synthetic:
+        patient = listed = ""
     folders = file.split("/")[:-1]
     split = SPLIT_NAMES.get(folders[0].lower(), "") if divided and folders else ""
-    folders = folders[1:] if split else folders
-    split = _split(note.pop("split", "")) or _split(row.get("split") or "") or split
-    known = About(synthetic, "" if synthetic else patient, split, **note)
+    folders = [name for name in folders if name.lower() not in SPLIT_NAMES]
+    split = _split(note.pop("split", "")) or _split(row.get("split", "")) or split
+    known = About(synthetic, patient, listed, split, **note)
     if reading.label_from:
         label = text_of(dataset, reading.label_from)
         if not label:
@@ -92,23 +95,19 @@ def labels_csv(folder: Path) -> Table | None:
     Raises:
         DataError: it is no such table.
     """
-    path = folder / "labels.csv"
+    path = folder / LABELS
     if not path.exists():
         return None
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as table:  # spreadsheets begin with a mark
-            reader = csv.DictReader(table)
-            columns = reader.fieldnames or []
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected comma-separated text in UTF-8, found {error}") from None
+    columns, rows = read_rows(path)
     keys = [name for name in ("SOPInstanceUID", "file") if name in columns]
     if not keys or "label" not in columns:
         found = ", ".join(columns) or "nothing"
         raise DataError(f"{path}: found columns {found}, expected file or SOPInstanceUID, and label")
-    wrong = {row.get("split") or "" for row in rows} - {"", *SPLIT_NAMES}
+    wrong = [name for row in rows if (name := row.get("split", "")) and name.lower() not in SPLIT_NAMES]
     if wrong:
         raise DataError(f"{path}: found split {min(wrong)!r}, expected {', '.join(PARTS)}")
+    for key in keys:
+        refuse_twice(path, [row[key] for row in rows if row[key]])
     return {row[key]: row for key in keys for row in rows if row.get(key)}
 
 
@@ -142,8 +141,9 @@ def groups(
         DataError: no real file has that attribute.
     """
     real = [not file.synthetic for file in files]
-    if any(file.patient for file in files):
-        known = [file.patient or UNKNOWN for file in files]
+    patients = _patients(files)
+    if any(patients):
+        known = [patient or UNKNOWN for patient in patients]
     elif group_from and any(real):
         raise DataError(f"--group-from {group_from}: no file has it, expected one that tells patients apart")
     elif any(one and count > 1 for one, count in zip(real, frames, strict=True)):
@@ -151,6 +151,20 @@ def groups(
     else:
         return None
     return np.array([name if one else "synthetic" for name, one in zip(known, real, strict=True)])
+
+
+def _patients(files: Sequence[About]) -> list[str]:
+    """The patient of each file, "" where unknown: as labels.csv says, of the patient's other files too.
+
+    Where labels.csv has several names for one that the files have, as for "ANONYMOUS", files it does not list
+    keep theirs.
+    """
+    listed: dict[str, set[str]] = {}
+    for file in files:
+        if file.patient and file.listed:
+            listed.setdefault(file.patient, set()).add(file.listed)
+    called = {patient: names.pop() for patient, names in listed.items() if len(names) == 1}
+    return [file.listed or called.get(file.patient, file.patient) for file in files]
 
 
 def _note(dataset: Dataset) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from synthaug.augment.cache import Arrays, cache_folder, cached_arrays
 from synthaug.augment.dicom.files import (
     BadFiles,
     DicomImage,
+    claims_dicom,
     dicom_files,
     has_plug_ins,
     look_at,
@@ -24,9 +25,10 @@ from synthaug.augment.dicom.files import (
 from synthaug.augment.dicom.keywords import check_keywords
 from synthaug.augment.dicom.labels import class_names, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.walk import files_below
 
 log = logging.getLogger("synthaug")
 VERSION = 1  # of how pixels are shown: another one does not take what the cache has
@@ -55,9 +57,12 @@ def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
         DataError: no DICOM file; one that is damaged, no image or without a label (with `skip_bad`: all are);
             no plug-in for its compression; exports with different classes side by side; a class named as
             its patient; `group_from` in no real file.
-        UsageError: `label_from` or `group_from` is no keyword that can be used so.
+        UsageError: `label_from` or `group_from` is no keyword that can be used so; a `window` where no image
+            is grey.
     """
     check_keywords(reading)
+    if folder.is_file():
+        raise DataError(f"{folder}: a single file, expected the folder that its class folder lies in")
     paths = sorted(dicom_files(folder))
     if not paths:
         raise DataError(
@@ -68,6 +73,8 @@ def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
         # pydicom warns of each small deviation (a date with dots, padding); what is needed here is checked.
         warnings.filterwarnings("ignore", category=UserWarning)
         images = look_at(paths, folder, reading, bad)
+        if reading.window is not None and images and all(image.channels == 3 for image in images):
+            raise UsageError(f"--window: no image of {folder} is grey, leave it out")
         images.sort(key=lambda image: image.about.position)  # stable: foreign ones, at 0, stay as they are
         images, pixels = _pixels(images, reading, bad)
     if not images:
@@ -84,7 +91,7 @@ def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
 
 def holds_dicom(folder: Path) -> bool:
     """Whether any file under `folder` is DICOM, as far as its name or first bytes say."""
-    return any(True for _ in dicom_files(folder))
+    return any(claims_dicom(path) for path in files_below(folder))
 
 
 @dataclass(frozen=True)
@@ -123,13 +130,13 @@ def _target(images: Sequence[DicomImage], reading: Reading) -> _Target:
     if reading.size is not None:
         height = width = reading.size
     elif len(shapes) > 1:
-        height = width = min(min(shape) if reading.fit == "crop" else max(shape) for shape in shapes)
+        height = width = min(min(shape) if reading.fitting == "crop" else max(shape) for shape in shapes)
     return _Target(
         height=height,
         width=width,
         channels=reading.channels or max(image.channels for image in images),
         dtype=f"uint{reading.bits or min(image.bits for image in images)}",
-        fit=reading.fit,
+        fit=reading.fitting,
         window=reading.window,
     )
 

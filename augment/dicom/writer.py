@@ -4,7 +4,6 @@
 several processes.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from joblib import cpu_count
 from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.dicom.codes import refuse_wrong_terms
 from synthaug.augment.dicom.directory import FILE_NAME, Entry, file_id, write_dicomdir
-from synthaug.augment.dicom.image import Export, Source, derived_uid, sha256
+from synthaug.augment.dicom.image import Export, Source, can_be_noted, derived_uid, sha256
 from synthaug.augment.dicom.processes import side_by_side
 from synthaug.augment.dicom.template import Template
 from synthaug.augment.errors import DataError, UsageError
@@ -26,7 +25,6 @@ from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream, write_facts
 from synthaug.augment.writing import PLAINLY, Writing
 
-COMMENT_LIMIT = 10_240  # characters in Image Comments (VR LT)
 PIECE_IMAGES, PIECE_BYTES = 256, 8 << 20  # what a process gets at a time
 WORTH_PROCESSES = 50_000  # images: starting one process takes about as long as writing 10,000 of 64×64
 
@@ -34,11 +32,12 @@ WORTH_PROCESSES = 50_000  # images: starting one process takes about as long as 
 def write_dicom(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -> None:
     """Write each image as `<class>/<position>.dcm`, a Secondary Capture of grey 8 or 16 bits or RGB 8 bits.
 
-    UIDs are derived, not drawn: from generator, class, seed and index, or for an image without a generator
-    from its study, class, pixels and position. Where SOURCE_DATE_EPOCH is set, writing twice gives the same
-    bytes, with any number of processes. There is one study per generator and one per patient, who appears as
-    a `pseudonym` only, since a study is of one patient. A synthetic image that occurs twice has the same UID
-    twice, as it is the same image.
+    UIDs are derived, not drawn: from generator, class, seed, index and pixels, and from all else that is said
+    of an image (split, class names, the gate's verdict, `writing`), of one without a generator from its study
+    and position too. So the same export has the same UIDs, and different images have different ones. Where
+    SOURCE_DATE_EPOCH is set, writing twice gives the same bytes, with any number of processes. There is one
+    study per generator and one per patient, who appears as a `pseudonym` only, since a study is of one
+    patient. A synthetic image that occurs twice has the same UID twice, as it is the same image.
 
     Args:
         stream: the images; some thousand at a time are in memory.
@@ -58,7 +57,7 @@ def write_dicom(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -
         raise UsageError(
             "colour images of 16 bits: Secondary Capture holds 8, write them with 8 bits or as hdf5"
         )
-    if len(json.dumps(stream.class_names)) > COMMENT_LIMIT - 512:
+    if not can_be_noted(stream.class_names):
         raise UsageError(
             f"{len(stream.class_names)} class names: too long for DICOM, shorten them or use hdf5"
         )

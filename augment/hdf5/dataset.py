@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.hdf5.file import SCHEMAS
+from synthaug.augment.hdf5.file import SCHEMAS, whole_split
 from synthaug.augment.hdf5.shards import require_shards
 from synthaug.augment.images import PARTS, Indices
 
@@ -56,7 +56,7 @@ class HDF5Dataset(Dataset[tuple[Tensor, int]]):
                 self.class_names = tuple(str(name) for name in file.attrs["class_names"])
                 labels = file["labels"][:]
                 self._rows = np.arange(len(labels)) if split is None else _rows_of(self.path, file, split)
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{path}: expected a whole HDF5 file of synthaug's, found {error}") from None
         self.labels: Indices = labels[self._rows]
         self._starts = self._first_rows()
@@ -110,7 +110,8 @@ class HDF5Dataset(Dataset[tuple[Tensor, int]]):
 def _rows_of(path: Path, file: h5py.File, split: str) -> Indices:
     if "split" not in file:
         raise DataError(f"{path}: it has no /split, expected one to take {split} from: leave split out")
-    rows = np.flatnonzero(file["split"][:] == split.encode())
+    parts = whole_split(file["split"].asstr()[:].astype(str), file["synthetic"][:])
+    rows = np.flatnonzero(parts == split)
     if not len(rows):
         raise DataError(f"{path}: no image of the split {split}, expected at least one")
     return rows

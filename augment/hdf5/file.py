@@ -123,6 +123,15 @@ def read_hdf5(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
         raise _not_whole(path, error) from None
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file says that it has this layout."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("schema") in SCHEMAS
+    except OSError:
+        return False
+
+
 def stream_file(path: Path, rows: int = 1024) -> Iterator[LabeledImages]:
     """The images of one file that `write_file` wrote, some rows at a time, and not through the cache."""
     try:
@@ -158,6 +167,18 @@ def read_hdf5_attributes(path: Path) -> Attributes:
     return plain_facts(facts)
 
 
+def whole_split(split: npt.NDArray[np.str_], synthetic: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
+    """The split, train where a synthetic image has none.
+
+    Raises:
+        ValueError: a real image has none.
+    """
+    unsaid = split == ""
+    if (real := np.flatnonzero(unsaid & ~synthetic)).size:
+        raise ValueError(f"no /split of row {real[0]}, a real image among {len(split)}")
+    return np.where(unsaid, "train", split)
+
+
 def _require_ours(path: Path, file: h5py.File) -> None:
     schema = str(file.attrs.get("schema"))
     if schema not in SCHEMAS or "images" not in file:
@@ -174,9 +195,8 @@ def _columns(file: h5py.File, where: slice) -> dict[str, Any]:
     texts: dict[str, npt.NDArray[np.str_] | None] = {}
     for name in TEXTS:
         texts[name] = file[name].asstr()[where].astype(str) if name in file else None
-    split = texts["split"]
-    if split is not None and (split == "").any():  # not known of every image
-        texts["split"] = None
+    if texts["split"] is not None:
+        texts["split"] = whole_split(texts["split"], synthetic)
     return {
         "labels": file["labels"][where],
         "class_names": tuple(str(name) for name in file.attrs["class_names"]),

@@ -49,7 +49,7 @@ def _array(
     path: Path, file: h5py.File, asked: str | None, usual: tuple[str, ...], option: str
 ) -> h5py.Dataset:
     for name in (asked,) if asked else usual:
-        if isinstance(file.get(name), h5py.Dataset):
+        if isinstance(file.get(name), h5py.Dataset) and file[name].shape:  # a scalar has no rows
             return file[name]
     there: list[str] = []
     file.visititems(lambda name, item: there.append(name) if isinstance(item, h5py.Dataset) else None)

@@ -23,6 +23,7 @@ from synthaug.augment.hdf5.file import stream_file, write_file
 from synthaug.augment.hdf5.shards import (
     digest_of,
     shards_folder,
+    sources_of,
     write_index,
     write_shards,
 )
@@ -66,7 +67,7 @@ class PartialSet:
 
     def __init__(self, target: Path, plan: Mapping[str, Any], resume: bool):
         self.target = target
-        self.folder = target.with_name(f"{target.name}.partial")
+        self.folder = _folder_of(target)
         self.plan: dict[str, Any] = json.loads(json.dumps(plan))
         self.shards: list[Shard] = []
         self._judged = self._from_before = 0
@@ -193,6 +194,20 @@ class PartialSet:
         facts = {"plan": self.plan, "shards": [asdict(shard) for shard in self.shards]}
         with replacing(self.folder / PLAN) as fresh:
             fresh.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def is_in_place(target: Path) -> bool:
+    """Whether the set at `target` is that of target.partial: a run was killed just before its end."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        made = json.loads((_folder_of(target) / PLAN).read_text(encoding="utf-8"))["shards"]
+        with h5py.File(target, "r") as file:
+            shown = [shard.name for shard in sources_of(target, file)]
+        return bool(shown) and shown == [shard["file"] for shard in made]
+    return False
+
+
+def _folder_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
 
 
 def _link(shard: Path, target: Path) -> None:
