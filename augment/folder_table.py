@@ -85,7 +85,7 @@ def labels_csv(folder: Path, files: Sequence[str]) -> Table:
     missing = [file for file in files if file not in rows]
     if missing:
         raise DataError(f"{path}: {len(missing)} images have no row, the first is {missing[0]}: add them")
-    if is_ours(columns):  #: in the order in which the images were written
+    if is_ours(columns):  # in the order in which the images were written
         known = set(files)
         return {file: row for file, row in rows.items() if file in known}
     return {file: rows[file] for file in files}
