@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from debian import debian_package
+from dicom3tools_programs import dicom3tools_program
 from dicom_exports import CLASSES, blend, export, images
 from pydicom import dcmread
 from pydicom.fileset import FileSet
@@ -88,12 +89,15 @@ def test_is_only_there_when_asked_for(tmp_path):
     "command", [["dciodvfy"], ["dcmftest"], ["dcmdump", "-q"]], ids=lambda command: command[0]
 )
 def test_passes_the_validators(tmp_path, command):
-    debian_package("dicom3tools", "dcmtk")
+    if command == ["dciodvfy"]:
+        command = [dicom3tools_program("dciodvfy")]
+    else:
+        debian_package("dcmtk")
     export(blend(), tmp_path / "out", INDEXED)
     done = subprocess.run(
         [*command, tmp_path / "out" / "DICOMDIR"], capture_output=True, text=True, check=False
     )
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if "0x0008,0x001c" not in line]
+    lines = (done.stdout + done.stderr).splitlines()
     assert done.returncode == 0
     assert not [line for line in lines if line.startswith(("Error", "E:", "no:", "Warning"))]
     assert dcmread(tmp_path / "out" / "DICOMDIR").file_meta.MediaStorageSOPClassUID.name.startswith("Media")
