@@ -13,7 +13,9 @@ from debian import debian_package
 from dicom3tools_programs import dicom3tools_program
 from dicom_exports import CLASSES, DESCRIBED, KINDS, export, images
 
+from synthaug.augment.formats import write_images
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import PLAINLY, Writing
 
 
@@ -23,14 +25,15 @@ def validators() -> None:
 
 
 def exported(n: int, folder: Path) -> list[Path]:
-    """At least `n` files: grey of 8 and 16 bits and RGB, real and synthetic, described and not."""
-    files = []
-    for name, kind in KINDS.items():
+    """At least `n` files: grey and RGB from 8 and 16 bits, real and synthetic, described and not."""
+    kinds = KINDS | {"rgb 16": {"channels": 3, "dtype": np.uint16}}  # which is written with 8, and a warning
+    for name, kind in kinds.items():
         for writing in (PLAINLY, DESCRIBED):
             for synthetic in (True, False):
-                made = images(-(-n // 12), synthetic=synthetic, **kind)
-                files += export(made, folder / name / writing.modality / str(synthetic), writing)
-    return files
+                made = ImageStream.of(images(-(-n // 16), synthetic=synthetic, **kind))
+                place = folder / name / writing.modality / str(synthetic)
+                write_images(made, place, format="dicom", writing=writing)
+    return sorted(folder.rglob("*.dcm"))
 
 
 def errors_of(path: Path) -> list[str]:
