@@ -19,11 +19,13 @@ COMMANDS = [
 ]
 TINY = """
 [train-generator]
+size = 28
 steps = 2
 width = 4
 [train-classifier]
 steps = 3
 [experiment]
+size = 28
 seeds = 2
 arms = "core"
 jobs = 1
