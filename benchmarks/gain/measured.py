@@ -83,7 +83,8 @@ EXPERIMENTS = {
     "mednist-few": Measured(
         "MedNIST, 1 to 10 labelled images of every class",
         "Six classes, 32 px; the donor has half of the images.",
-        f"--dataset mednist --size 32 {DONOR} --labels-per-class 1,2,5,10 --steps 300 --generator-steps 10000",
+        f"--dataset mednist --size 32 {DONOR} --labels-per-class 1,2,5,10 --steps 300 "
+        "--generator-steps 10000",
         "a gain, the interval above 0",
         0.0,
     ),
