@@ -120,7 +120,8 @@ class ExperimentOptions:
     @property
     def has_donor(self) -> bool:
         """Whether a donor's images are here, not only a generator or images that somebody made of them."""
-        return self.scenario == "donor" and self.generator is None and self.synthetic is None
+        made_elsewhere = self.generator is not None or self.synthetic is not None
+        return self.scenario == "donor" and (self.donor is not None or not made_elsewhere)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without what was not said: for config.toml and the report."""

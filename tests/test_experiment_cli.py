@@ -85,6 +85,14 @@ def test_a_generator_made_elsewhere_may_have_another_size_and_other_names() -> N
     assert {arm["arm"]: arm for arm in report()["arms"]}["synthetic only"]["AUROC"] != before
 
 
+def test_a_donors_classifier_competes_with_a_generator_made_elsewhere() -> None:
+    theirs = ("--donor", "phantom:n=90,abnormal=0.5,seed=1", "--generator", "chest-xray")
+    run = synthaug("experiment", *TINY, "--scenario", "donor", *theirs, "--jobs", "1", "--out", "run")
+    assert run.status in (0, 3), run.err
+    assert not Path("run/generators").exists()
+    assert {"the donor's classifier", "distilled from the donor's classifier"} < arms(report())
+
+
 def test_a_generator_that_knows_hidden_labels_is_refused_at_any_size() -> None:
     images = ("--dataset", "phantom:n=120,abnormal=0.4")
     small = ("--size", "28", "--steps", "2", "--no-watch", "--out", "theirs")

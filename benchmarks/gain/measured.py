@@ -80,6 +80,16 @@ EXPERIMENTS = {
         "a gain, the interval above 0",
         0.0,
     ),
+    "chest-cross-size": Measured(
+        "Chest radiographs, the same recipient, a generator of another image size",
+        "As before, but the generator is the one that ships: 64 px, another architecture and training; the "
+        "recipient's classifiers take 32 px. The donor's images train a classifier of that size to compete.",
+        "--dataset chest-xray-pneumonia --size 32 --scenario donor --donor chest-xray-folder "
+        "--generator chest-xray --donor-class normal=NORMAL --donor-class abnormal=PNEUMONIA --seeds 8 "
+        "--fractions 0.01,0.05 --ratios 0.25,0.5,0.75",
+        "a gain, the interval above 0",
+        0.0,
+    ),
     "mednist-few": Measured(
         "MedNIST, 1 to 10 labelled images of every class",
         "Six classes, 32 px; the donor has half of the images.",
