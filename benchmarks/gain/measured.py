@@ -66,7 +66,7 @@ EXPERIMENTS = {
     "chest-donor": Measured(
         "Chest radiographs, a donor with half of the patients",
         "Normal or abnormal, 32 px, a piece of ChestX-ray14 by patient.",
-        f"--dataset chest-xray-folder --size 32 {DONOR} --seeds 4 --fractions 0.1,0.3 "
+        f"--dataset chest-xray-folder --size 32 {DONOR} --seeds 2 --fractions 0.1,0.3 "
         "--generator-steps 10000",
         "a gain, the interval above 0",
         0.0,
