@@ -28,6 +28,7 @@ def demo(
     options = ExperimentOptions(
         dataset=DATA,
         size=SIZE,
+        ratios=(0.5,),
         seeds=3,
         arms="core",
         generator_steps=400,

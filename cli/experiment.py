@@ -7,7 +7,7 @@ import typer
 
 from synthaug.augment.errors import GateError, UsageError
 from synthaug.augment.reading import AS_STORED, Reading
-from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.experiment_options import RATIOS, ExperimentOptions
 from synthaug.cli.experiment_plan import plan
 from synthaug.cli.experiment_run import run_and_report
 from synthaug.cli.files import reads_files
@@ -66,7 +66,7 @@ def experiment(
         list[str] | None, typer.Option(help="Instead: labelled images of every class, such as 5,10.")
     ] = None,
     ratios: Annotated[
-        list[str] | None, typer.Option(help="Synthetic shares of the blend, such as 0.25,0.5.")
+        list[str] | None, typer.Option(help="Synthetic shares of the blend; 0.1,0.25,0.5,0.75.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Labelled subsets (per donor split).", min=1)] = 3,
     inits: Annotated[int, typer.Option(help="Initial weights per labelled subset.", min=1)] = 1,
@@ -126,7 +126,7 @@ def experiment(
         unlabelled=unlabelled,
         fractions=() if labels_per_class else numbers(fractions or ["1"], "fractions"),
         labels_per_class=counts(labels_per_class or []),
-        ratios=numbers(ratios or ["0.5"], "ratios"),
+        ratios=numbers(ratios, "ratios") if ratios else RATIOS,
         seeds=seeds,
         inits=inits,
         arms=arms,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from synthaug.evaluation.design import Design
 
 
+RATIOS = (0.1, 0.25, 0.5, 0.75)  # tried where none are said, and by `train-classifier --synthetic-ratio auto`
 REST = "rest"  # of the training images, as unlabelled ones; a folder of that name is ./rest
 
 
@@ -29,7 +30,7 @@ class ExperimentOptions:
     unlabelled: str | None = None
     fractions: tuple[float, ...] = (1.0,)
     labels_per_class: tuple[int, ...] = ()
-    ratios: tuple[float, ...] = (0.5,)
+    ratios: tuple[float, ...] = RATIOS
     seeds: int = 3
     inits: int = 1
     arms: str = "full"

@@ -9,6 +9,7 @@ import typer
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.cli.blending import blended_training_set
+from synthaug.cli.experiment_options import RATIOS
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Channels,
@@ -30,7 +31,7 @@ from synthaug.cli.runtime import data_root, make_fabric
 if TYPE_CHECKING:
     from synthaug.classifiers.training import TrainedClassifier
 
-AUTO = (0.0, 0.1, 0.25, 0.5, 0.75)  # tried by --synthetic-ratio auto
+AUTO = (0.0, *RATIOS)  # tried by --synthetic-ratio auto
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from cli_runner import synthaug
 
 from synthaug.augment.datasets import named_datasets
 from synthaug.cli.experiment_options import REST
+from synthaug.cli.train_classifier import AUTO
 
 TINY = (
     *("--dataset", "phantom:n=120,abnormal=0.4", "--size", "28", "--extractor", "none"),
@@ -43,6 +44,12 @@ def test_it_writes_a_report_with_a_verdict() -> None:
     page = Path(run.json["report"]).read_text()
     assert "http://" not in page
     assert "https://" not in page
+
+
+def test_without_ratios_it_tries_what_a_classifier_with_the_ratio_left_open_tries() -> None:
+    run = synthaug("experiment", *TINY[:4], "--dry-run", "--json")
+    asked = [float(arm.rpartition(" ")[2]) for arm in run.json["arms"] if " + synthetic 0" in arm]
+    assert (0.0, *asked) == AUTO
 
 
 def test_a_donors_generator_is_trained_once_per_donor_and_its_classifier_competes() -> None:
