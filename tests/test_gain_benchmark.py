@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gain"))
 from measured import EXPERIMENTS
 from own import plain_best
 from page import anchor, write_page
+from phrases import READINGS
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,13 @@ def test_every_experiment_stands_with_its_command_verdict_and_target(rendered: P
         for gain in facts["gains"]:
             assert f"{gain['auroc']['value']:+.4f}" in page, gain["arm"]
     assert EXPERIMENTS["mednist-few"].heading not in page  # not measured yet
+
+
+def test_what_people_made_of_a_result_stands_below_its_target(rendered: Path) -> None:
+    lesions, chest = (rendered / "results" / "gain.md").read_text().split("\n## ")[1:]
+    assert f"As we read it: {(READINGS / 'chest-cross.md').read_text().strip()}" in chest
+    assert chest.index("Target: ") < chest.index("As we read it: ") < chest.index("### ")
+    assert "As we read it" not in lesions  # nobody wrote one
 
 
 def test_rare_classes_have_a_column_where_there_are_some(rendered: Path) -> None:

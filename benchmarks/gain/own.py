@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from measured import Measured
-from phrases import Facts, amounts, area_of, interval, said
+from phrases import Facts, amounts, area_of, interval, reading_of, said
 
 from synthaug.evaluation.arms import CHOSEN
 
@@ -30,6 +30,7 @@ def own_section(found: Mapping[Measured, Facts]) -> Iterator[str]:
     kept = sum(row.endswith("| kept |") for row in rows)
     target = next(iter(found)).target
     yield f"Target, over at least 24 cells: {target}. Kept in **{kept} of {len(rows)}**."
+    yield from reading_of("own")
     yield "\n".join([HEAD, *rows])
     yield "\n".join(f"- `synthaug experiment {measured.command}`" for measured in found)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from forest import draw_forest
 from measured import EXPERIMENTS, Measured
 from own import own_section
-from phrases import Facts, amounts, area_of, interval, said
+from phrases import Facts, amounts, area_of, interval, reading_of, said
 
 from synthaug.augment.atomic import replacing
 from synthaug.evaluation.arms import CEILING, CHOSEN, DONOR
@@ -99,6 +99,7 @@ def section(name: str, measured: Measured, facts: Facts) -> Iterator[str]:
     )
     yield f"**{facts['verdict'].capitalize()}.** {facts['sentence']}"
     yield f"Target: {measured.target}. {reached(measured, facts)}"
+    yield from reading_of(name)
     for amount in amounts(facts):
         yield f"### {amount[0].upper() + amount[1:]}"
         yield "\n".join(table(facts, amount))
