@@ -153,7 +153,7 @@ def experiment(
     folder = run or Path("runs") / f"{splits.name}-experiment"
     out = Output(as_json)
     if dry_run:
-        plan(splits, options, folder, out, effect)
+        plan(splits, options, folder, out, effect, jobs)
         return
     facts = run_and_report(
         splits, options, folder, out, overwrite=overwrite, resume=resume, jobs=jobs, root=root

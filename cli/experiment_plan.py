@@ -1,10 +1,11 @@
-"""What an experiment would train, and how many labelled subsets it needs to find a gain: `--dry-run`."""
+"""What an experiment would train, for how long, and how many labelled subsets find a gain: `--dry-run`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthaug.augment.errors import UsageError
 from synthaug.cli.experiment_options import ExperimentOptions
+from synthaug.cli.experiment_time import expected_seconds, in_words
 from synthaug.cli.output import Output
 
 if TYPE_CHECKING:
@@ -14,8 +15,15 @@ if TYPE_CHECKING:
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
 
 
-def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output, effect: float) -> None:
-    """Say what would be done, and how many labelled subsets an effect needs (`--dry-run`)."""
+def plan(
+    splits: "Splits",
+    options: ExperimentOptions,
+    folder: Path,
+    out: Output,
+    effect: float,
+    jobs: int | None = None,
+) -> None:
+    """Say what would be done, how long it takes, how many labelled subsets an effect needs (`--dry-run`)."""
     from synthaug.evaluation.conduct import trainings
     from synthaug.evaluation.planning import subsets_needed
 
@@ -29,6 +37,8 @@ def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output
     out.say(f"{splits.name}: {total} classifiers of {options.steps} steps in {len(names)} arms:")
     for name in names:
         out.say(f"  {name}")
+    seconds = expected_seconds(splits, options, total, jobs)
+    out.say(f"about {in_words(seconds)}, from a few steps on this machine")
     sd, (over_patients, freedom), why = spread(folder, splits)
     comparisons = len(options.design.amounts) * (len(options.ratios) + 1 + 2 * (options.arms == "full"))
     out.say(f"a standard deviation of {sd:.3g} between subsets, {why}")
@@ -43,7 +53,7 @@ def plan(splits: "Splits", options: ExperimentOptions, folder: Path, out: Output
     except UsageError as error:  # an answer too: the test images are too few for this effect
         needed = None
         out.say(str(error))
-    facts = {"trainings": total, "arms": names, "subsets_needed": needed, "sd": sd}
+    facts = {"trainings": total, "seconds": seconds, "arms": names, "subsets_needed": needed, "sd": sd}
     facts |= {"over_patients": over_patients}
     out.result(facts | {"config": options.as_dict()})
 
