@@ -13,6 +13,7 @@ from synthaug.evaluation.arms import CHOSEN
 from synthaug.evaluation.gain_figures import CEILING, COMPETITOR
 
 SYNTHETIC, BEST = "#d55e00", "#e69f00"  # told apart with any colour vision (Okabe and Ito 2008)
+REACH = 0.2  # of AUROC; an interval that goes on ends in an arrow, else one such would flatten all others
 KINDS = {
     "ratio chosen on validation": SYNTHETIC,
     "best synthetic arm on test (favours it)": BEST,
@@ -68,7 +69,13 @@ def rows_of(gains: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def draw_row(axes: Axes, y: float, gain: Mapping[str, Any], colour: str, label: str) -> None:
     estimate = gain["auroc"]
     if estimate["low"] is not None:
-        axes.plot([estimate["low"], estimate["high"]], [y, y], color=colour, linewidth=2.2)
+        ends = [max(-REACH, estimate["low"]), min(REACH, estimate["high"])]
+        axes.plot(ends, [y, y], color=colour, linewidth=2.2)
+        for end, mark, goes_on in zip(
+            ends, "<>", (estimate["low"] < -REACH, estimate["high"] > REACH), strict=True
+        ):
+            if goes_on:
+                axes.plot(end, y, mark, color=colour, markersize=6)
     axes.plot(estimate["value"], y, "o", color=colour, markersize=5.5, label=label or None)
 
 
