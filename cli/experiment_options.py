@@ -83,8 +83,7 @@ class ExperimentOptions:
                 "--unlabelled rest with --fractions 1: all training images are labelled there, expected "
                 "fractions below 1 or --labels-per-class"
             )
-        trained_here = self.generator is None and self.synthetic is None
-        to_generator = trained_here and not (self.scenario == "donor" and self.unlabelled == REST)
+        to_generator = self.trains_generators and not (self.scenario == "donor" and self.unlabelled == REST)
         if self.unlabelled is not None and self.arms == "core" and not to_generator:
             raise UsageError(
                 f"--unlabelled {self.unlabelled} with --arms core: no generator learns from them and the "
@@ -121,8 +120,12 @@ class ExperimentOptions:
     @property
     def has_donor(self) -> bool:
         """Whether a donor's images are here, not only a generator or images that somebody made of them."""
-        made_elsewhere = self.generator is not None or self.synthetic is not None
-        return self.scenario == "donor" and (self.donor is not None or not made_elsewhere)
+        return self.scenario == "donor" and (self.donor is not None or self.trains_generators)
+
+    @property
+    def trains_generators(self) -> bool:
+        """Whether generators are trained here, instead of one, or images, made elsewhere."""
+        return self.generator is None and self.synthetic is None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without what was not said: for config.toml and the report."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from synthaug.augment.errors import UsageError
 from synthaug.cli.experiment_options import ExperimentOptions
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import cores
+from synthaug.cli.runtime import side_by_side
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
@@ -50,13 +50,12 @@ def run_and_report(
     )
     if lab.unlabelled is not None:
         out.say(f"unlabelled: {len(lab.unlabelled):,} images of {options.unlabelled}")
-    on_gpu = lab.make_fabric().device.type == "cuda"
     cells = conduct(
         lab,
         design,
         ratios=options.ratios,
         choice=options.arms,
-        jobs=jobs or (1 if on_gpu else cores()),
+        jobs=side_by_side(jobs, lab.make_fabric().device),
         told=out.say,
     )
     found = judge(cells, splits)

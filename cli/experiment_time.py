@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from synthaug.cli.experiment_options import ExperimentOptions
-from synthaug.cli.runtime import cores, make_fabric
+from synthaug.cli.runtime import make_fabric, side_by_side
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
@@ -23,7 +23,7 @@ def expected_seconds(
     """
     import torch
 
-    device = make_fabric(options.device, options.precision).device.type
+    device = make_fabric(options.device, options.precision).device
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as every training has it
     try:
@@ -32,12 +32,12 @@ def expected_seconds(
             seconds += generators * of_generator(splits, options)
     finally:
         torch.set_num_threads(threads)
-    return seconds / (jobs or (1 if device == "cuda" else cores()))
+    return seconds / side_by_side(jobs, device)
 
 
 def count_generators(options: ExperimentOptions) -> int:
     """One per donor or, of one's own images, per labelled subset; none where they were made elsewhere."""
-    if options.generator is not None or options.synthetic is not None:
+    if not options.trains_generators:
         return 0
     return options.donors if options.has_donor else len(options.design.amounts) * options.seeds
 
@@ -56,7 +56,7 @@ def of_classifier(splits: "Splits", options: ExperimentOptions) -> float:
     first, more = seconds(1), seconds(1 + STEPS)
     step = max(0.0, more - first) / STEPS
     look = max(0.0, first - step)  # a training of one step looks once
-    looks = -(-options.steps // config.interval) + len(splits.test) / max(1, len(splits.val))
+    looks = -(-options.steps // config.interval) + len(splits.test) / len(splits.val)
     return options.steps * step + looks * look
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from synthaug.augment.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
     from lightning_fabric import Fabric
 
 
@@ -54,3 +55,8 @@ def data_root(chosen: Path | None) -> Path:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def side_by_side(jobs: int | None, device: "torch.device") -> int:
+    """Trainings at a time: as asked, else one on a GPU and one per core without."""
+    return jobs or (1 if device.type == "cuda" else cores())
