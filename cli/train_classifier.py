@@ -139,7 +139,7 @@ def train_classifier(
         out.result({"dataset": dataset, "images": {"real": real, "synthetic": plan}})
         return
     tried: dict[float, Candidate] = {}
-    for ratio in ratios:
+    for ratio in reversed(ratios):  # 0 last: what refuses the synthetic images does so before any training
         blended, where = blended_training_set(
             splits, ratio, generator=generator, synthetic=synthetic, seed=seed, device=str(fabric.device)
         )

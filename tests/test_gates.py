@@ -47,22 +47,15 @@ def generator(data: str) -> str:
 
 @pytest.mark.parametrize("size", ["28", "32", "64"])
 def test_a_generator_that_saw_the_test_images_is_refused_at_every_size(generator: str, size: str) -> None:
-    options = (
-        "--dataset",
-        "data",
-        "--size",
-        size,
-        "--generator",
-        generator,
-        "--synthetic-ratio",
-        "0.5",
-        *TINY,
-    )
-    assert synthaug("train-classifier", *options).status == 0
-    run = synthaug("train-classifier", *options, "--split-seed", "1", "--out", "other-split")
-    assert run.status == 3
-    assert "test images were in the training set" in run.err
-    assert not Path("other-split").exists()
+    options = ("--dataset", "data", "--size", size, "--generator", generator, *TINY)
+    assert synthaug("train-classifier", *options, "--synthetic-ratio", "0.5").status == 0
+    for ratio in ("0.5", "auto"):
+        of_other_split = ("--synthetic-ratio", ratio, "--split-seed", "1", "--out", "other-split")
+        run = synthaug("train-classifier", *options, *of_other_split)
+        assert run.status == 3
+        assert "test images were in the training set" in run.err
+        assert "AUROC" not in run.out + run.err  # nothing was trained in vain
+        assert not Path("other-split").exists()
 
 
 def test_a_file_that_holds_test_images_is_refused() -> None:
