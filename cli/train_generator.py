@@ -54,9 +54,6 @@ def train_generator(
     r1: Annotated[
         float | None, typer.Option(help="Weight of the R1 penalty on the discriminator's slope; 0 is off.")
     ] = None,
-    lecam: Annotated[
-        float | None, typer.Option(help="Weight of LeCam regularisation; 0 is off.", min=0)
-    ] = None,
     diffaugment: Annotated[
         str | None, typer.Option(help="Comma-separated color, translation, cutout; or none.")
     ] = None,
@@ -120,7 +117,6 @@ def train_generator(
         "generator_lr": generator_lr,
         "discriminator_lr": discriminator_lr,
         "r1": r1,
-        "lecam": lecam,
         "balanced": balanced,
         "diffaugment": None if diffaugment is None else policy(diffaugment),
     }

@@ -131,7 +131,6 @@ def save_training(path: Path, training: "GANTraining") -> None:
     """Write everything a resumed training needs; the old checkpoint stays until the new one is whole."""
     tensors = {
         "steps_done": torch.tensor(training.steps_done),
-        "mean_logits": training.mean_logits,
         "slope": torch.tensor(training.slope.numbers, dtype=torch.float64),
         "augmentation": torch.tensor(training.augmentation.numbers, dtype=torch.float64),
         "watch": torch.tensor(training.watch.as_numbers(), dtype=torch.float64),
@@ -156,7 +155,6 @@ def load_training(path: Path, training: "GANTraining") -> None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         for prefix, module in _modules(training).items():
             module.load_state_dict(_under(tensors, prefix))
-        training.mean_logits.copy_(tensors["mean_logits"])
         training.slope.numbers = tensors["slope"].tolist()
         training.augmentation.numbers = tensors["augmentation"].tolist()
         training.watch = Watch.of_numbers(tensors["watch"].tolist())

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from synthaug.augment.errors import UsageError
 
-OFF_AT_0 = ("beta1", "beta2", "r1", "logit_gap", "ema_halflife", "diffaugment_share", "overfit", "lecam")
+OFF_AT_0 = ("beta1", "beta2", "r1", "logit_gap", "ema_halflife", "diffaugment_share", "overfit")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class GANConfig:
             where all are, a small discriminator sees nothing any more.
         overfit: how far the discriminator may know its images by heart, 0 to 1, before the share grows
             (`share.AugmentationShare`); 0 keeps the share, as a training without held-out images does.
-        lecam: weight of the LeCam regularisation of the logits (Tseng et al. 2021).
         interval: steps between a checkpoint, a log line, a sample grid and a look at the health.
         seed: every random number of step t comes from (seed, t); below 2³².
 
@@ -68,7 +67,6 @@ class GANConfig:
     diffaugment: tuple[str, ...] = ("translation", "cutout")
     diffaugment_share: float = 0.3
     overfit: float = 0.5
-    lecam: float = 0.0
     interval: int = 500
     seed: int = 0
 

@@ -84,15 +84,6 @@ def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
     return penalty
 
 
-def lecam_penalty(real: Tensor, fake: Tensor, mean_real: Tensor, mean_fake: Tensor) -> Tensor:
-    """E[(D(real) - ᾱ_fake)²] + E[(D(fake) - ᾱ_real)²] (Tseng et al. 2021): logits stay near the other side's.
-
-    Args:
-        mean_real, mean_fake: moving averages ᾱ of the logits, scalars.
-    """
-    return (real - mean_fake).square().mean() + (fake - mean_real).square().mean()
-
-
 def _slope(critic: Critic, images: Tensor) -> Tensor:
     """(N, C·H·W) gradients of the logits by the images, themselves differentiable."""
     images = images.detach().requires_grad_(True)

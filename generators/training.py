@@ -15,7 +15,7 @@ from synthaug.generators.batches import Batches
 from synthaug.generators.config import GANConfig
 from synthaug.generators.diffaugment import diffaugment
 from synthaug.generators.finishing import recalibrated
-from synthaug.generators.objectives import lecam_penalty, objective, r1_penalty
+from synthaug.generators.objectives import objective, r1_penalty
 from synthaug.generators.players import average_into, build_optimizer, build_players, clip_weights
 from synthaug.generators.share import AugmentationShare
 from synthaug.generators.slope import SlopeWeight
@@ -23,7 +23,6 @@ from synthaug.generators.value_range import to_uint8
 from synthaug.generators.watch import Watch
 
 SAMPLED_AT_ONCE = 64  # images; more do not fit a core's cache
-LECAM_DECAY = 0.99
 YOUNG = 0.08  # of the images seen so far: the longest half-life of a young average
 RECALIBRATED = 2048  # images to find the statistics of batch norm by
 
@@ -91,7 +90,6 @@ class GANTraining:
         d_optimizer = build_optimizer(config, discriminator.parameters(), config.discriminator_lr)
         self.generator, self.g_optimizer = fabric.setup(generator, g_optimizer)
         self.discriminator, self.d_optimizer = fabric.setup(discriminator, d_optimizer)
-        self.mean_logits = torch.zeros(2, device=fabric.device)  # of real and fake images, for LeCam
         self.slope = SlopeWeight(config, side)
         self.augmentation = AugmentationShare(config)
         self.watch = Watch()
@@ -178,10 +176,6 @@ class GANTraining:
             if config.r1 and self.steps_done % config.r1_every == 0:
                 weight = self.slope.steered() * config.r1_every
                 penalty = penalty + weight * r1_penalty(lambda x: network(x, labels), real)
-        if config.lecam:
-            means = torch.stack([of_real.mean(), of_fake.mean()]).detach().float()
-            self.mean_logits.lerp_(means, 1 - LECAM_DECAY if self.steps_done else 1.0)
-            penalty = penalty + config.lecam * lecam_penalty(of_real, of_fake, *self.mean_logits)
         return penalty
 
     def _grow(self) -> None:

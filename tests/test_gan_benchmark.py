@@ -112,7 +112,7 @@ class TestACell:
             {"share": 0.1},
             {"cpu_seconds": 0.4},
             {"preset": "lsgan"},
-            {"overrides": (("lecam", 0.3),)},
+            {"overrides": (("r1", 0.3),)},
             {"unlabelled": True},
             {"init_from": "chestmnist"},
         ],

@@ -12,7 +12,6 @@ from synthaug.generators.objectives import (
     hinge_discriminator,
     least_squares_discriminator,
     least_squares_generator,
-    lecam_penalty,
     objective,
     r1_penalty,
     wasserstein_discriminator,
@@ -124,12 +123,6 @@ def test_r1_back_propagates_to_the_critic():
     weight = torch.tensor([3.0, 4.0]).view(1, 1, 2).requires_grad_(True)
     r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.zeros(6, 1, 1, 2)).backward()
     torch.testing.assert_close(weight.grad.flatten(), torch.tensor([3.0, 4.0]))  # d/dw |w|² / 2 = w
-
-
-def test_lecam_pulls_logits_to_the_other_sides_average():
-    means = torch.tensor(0.5), torch.tensor(-0.5)
-    # real: ([2, .5, -1] + .5)² = [6.25, 1, .25]; fake: ([-3, 0, 1.5] - .5)² = [12.25, .25, 1]
-    assert lecam_penalty(REAL, FAKE, *means).item() == pytest.approx(7.5 / 3 + 13.5 / 3)
 
 
 def test_an_unknown_objective_is_refused_with_the_names_there_are():

@@ -138,18 +138,6 @@ def test_r1_comes_every_so_many_steps(fabric):
     assert [training.step()["penalty"] > 0 for _ in range(4)] == [True, False, True, False]
 
 
-def test_lecam_remembers_mean_logits_and_adds_a_penalty(fabric):
-    training = GANTraining(dark_and_bright(), recipe("resnet", "hinge", lecam=0.3), fabric)
-    first = training.step()
-    assert training.mean_logits.tolist() == pytest.approx(
-        [first["real logit"], first["fake logit"]], abs=1e-6
-    )
-    second = training.step()
-    expected = 0.99 * first["real logit"] + 0.01 * second["real logit"]
-    assert training.mean_logits[0].item() == pytest.approx(expected, abs=1e-6)
-    assert first["penalty"] > 0
-
-
 def test_unbalanced_batches_follow_the_data(fabric):
     images = dark_and_bright((90, 10))
     for balanced, expected in ((True, 0.5), (False, 0.1)):

@@ -81,7 +81,8 @@ def yardstick(data: str, extractors: tuple[str, ...], place: Place, fabric: Fabr
             inception_weights=place.inception_weights,
             steps=protocol.classifier_steps,
         )
-        found = [in_bf16(e) if e.protocol.name.startswith("inception") else e for e in found]
+        if fabric.strategy.precision.precision == "bf16-mixed":  # as trainings: where the hardware has it
+            found = [in_bf16(e) if e.protocol.name.startswith("inception") else e for e in found]
         ready = Yardstick(images, tuple(found), reference, floor, lpips(place, protocol.lpips))
         for measure, extractor in zip(extractors, found, strict=True):
             for part in (reference[measure], floor[measure]):

@@ -9,7 +9,6 @@ from protocols import PROTOCOLS
 
 from synthaug.generators.presets import PRESETS
 
-LECAM = 0.3  # the paper's weight for BigGAN, (Tseng et al. 2021)
 KEPT = 0.8  # of the images that are made, in selection by the discriminator
 ORIGINS = {"pneumoniamnist": "chestmnist", "mednist": f"{SHIPPED}chest-xray"}
 WITHOUT_DIFFAUGMENT: tuple[tuple[str, Any], ...] = (("diffaugment", ()),)
@@ -73,12 +72,9 @@ def ablation_block(data: str, heading: str) -> Block:
         ("without averaged weights", config.ema_halflife > 0, "ema_halflife", 0.0),
         ("without balanced batches", config.balanced, "balanced", False),
         ("without R1", config.r1 > 0, "r1", 0.0),
-        ("without LeCam", config.lecam > 0, "lecam", 0.0),
     ):
         if on:
             arms.append(replace(few, label=label, overrides=((field, off),)))
-    if not config.lecam:
-        arms.append(replace(few, label=f"with LeCam, {LECAM}", overrides=(("lecam", LECAM),)))
     arms.append(replace(few, label="with the other 90 % unlabelled", unlabelled=True))
     origin = ORIGINS[data]
     named = f"the shipped {origin.removeprefix(SHIPPED)}" if origin.startswith(SHIPPED) else origin
