@@ -16,7 +16,6 @@ from synthaug.generators.config import GANConfig
 from synthaug.generators.presets import preset
 
 DEFAULT = "synthaug"
-SHIPPED = "shipped:"
 SCORING = 1  # counts up when the scoring changes: cells of another one are made again
 
 Record = dict[str, Any]
@@ -32,7 +31,7 @@ class Cell:
         share: of the fit images, by class.
         overrides: fields of GANConfig that differ from the preset.
         unlabelled: the rest of the fit images goes in without labels.
-        init_from: a data set whose own cell is started from, or "shipped:NAME".
+        init_from: a data set whose own cell is started from.
         keep: share of the images made that is kept, those of the highest logits in their class.
         extractors: that fidelity is measured in.
     """
@@ -58,7 +57,7 @@ class Cell:
         """The cell whose networks this one starts from or takes as they are."""
         if self.keep < 1:
             return replace(self, keep=1.0)
-        if self.init_from and not self.init_from.startswith(SHIPPED):
+        if self.init_from:
             scale = self.cpu_seconds / PROTOCOLS[self.data].cpu_seconds
             seconds = PROTOCOLS[self.init_from].cpu_seconds * scale
             return Cell(self.init_from, DEFAULT, seconds, self.seed, extractors=self.extractors)
@@ -76,18 +75,11 @@ class Cell:
             "cell": asdict(self),
             "config": asdict(self.config),
             "protocol": asdict(PROTOCOLS[self.data]),
-            "needs": self._origin(),
+            "needs": self.needs.name if self.needs else "",
             "scoring": SCORING,
         }
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         return f"{self.data}-{self.preset}-seed{self.seed}-{key}"
-
-    def _origin(self) -> str:
-        if self.needs is not None:
-            return self.needs.name
-        if self.init_from:
-            return hashlib.sha256(shipped_file(self.init_from).read_bytes()).hexdigest()
-        return ""
 
     def __str__(self) -> str:
         words = [f"{key}={value}" for key, value in self.overrides]
@@ -96,12 +88,6 @@ class Cell:
             self.keep < 1
         )
         return f"{self.data} {self.preset} seed {self.seed}" + f" ({', '.join(words)})" * bool(words)
-
-
-def shipped_file(init_from: str) -> Path:
-    """Of a generator that comes with the package."""
-    folder = Path(__file__).parents[2] / "generators" / "pretrained"
-    return folder / f"{init_from.removeprefix(SHIPPED)}.safetensors"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cells import DEFAULT, SHIPPED, Cell, Place, Record, alone, shipped_file, store, stored
+from cells import DEFAULT, Cell, Place, Record, alone, store, stored
 from fitting import Pair, fit, make_images
 from lightning_fabric import Fabric
 from protocols import PROTOCOLS, Material, material, share_of
@@ -157,8 +157,6 @@ def read_pair(cell: Cell, place: Place, data: Material) -> Pair:
 
 def origin_of(cell: Cell, place: Place, data: Material) -> Origin | None:
     """The generator that a cell starts from."""
-    if cell.init_from.startswith(SHIPPED):
-        return Origin.read(shipped_file(cell.init_from))
     if not cell.init_from:
         return None
     assert cell.needs is not None

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cells import DEFAULT, SHIPPED, Cell
+from cells import DEFAULT, Cell
 from protocols import PROTOCOLS
 
 from synthaug.generators.presets import PRESETS
 
 KEPT = 0.8  # of the images that are made, in selection by the discriminator
-ORIGINS = {"pneumoniamnist": "chestmnist", "mednist": f"{SHIPPED}chest-xray"}
+ORIGINS = {"pneumoniamnist": "chestmnist"}  # radiographs of the same size
 WITHOUT_DIFFAUGMENT: tuple[tuple[str, Any], ...] = (("diffaugment", ()),)
 
 
@@ -76,9 +76,8 @@ def ablation_block(data: str, heading: str) -> Block:
         if on:
             arms.append(replace(few, label=label, overrides=((field, off),)))
     arms.append(replace(few, label="with the other 90 % unlabelled", unlabelled=True))
-    origin = ORIGINS[data]
-    named = f"the shipped {origin.removeprefix(SHIPPED)}" if origin.startswith(SHIPPED) else origin
-    arms.append(replace(few, label=f"started from {named}", init_from=origin))
+    if origin := ORIGINS.get(data):
+        arms.append(replace(few, label=f"started from {origin}", init_from=origin))
     arms.append(replace(few, label=f"the {KEPT:.0%} of highest logits kept", keep=KEPT))
     return Block(data, heading, tuple(arms), "ablation")
 
