@@ -104,11 +104,14 @@ class TestTraining:
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_keeps_the_weights_of_the_best_look_at_validation_images(self):
-        # a step size that wanders, on a hard task, so that the last look is not the best
+        # step sizes that wander, on a hard task: of some seeds one ends with a look that is not the best
         hard = bright_or_dark(20, 20, contrast=1), bright_or_dark(15, 15, seed=1, contrast=1)
         config = replace(QUICK, steps=12, interval=1, lr=0.05)
-        trained = train_classifier(*hard, config, FABRIC)
-        areas = [look["val_auroc"] for look in trained.history]
+        for seed in range(8):
+            trained = train_classifier(*hard, replace(config, seed=seed), FABRIC)
+            areas = [look["val_auroc"] for look in trained.history]
+            if max(areas) > areas[-1]:
+                break
         assert len(areas) == 12
         assert trained.best["val_auroc"] == max(areas) > areas[-1]
         kept = predict(trained.network, hard[1]).probabilities
