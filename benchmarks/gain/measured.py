@@ -93,8 +93,9 @@ EXPERIMENTS = {
     ),
     "chest-cross-size": Measured(
         "Chest radiographs, the same recipient, a generator of another image size",
-        "As before, but the generator is the one that ships: 64 px, another architecture and training; the "
-        "recipient's classifiers take 32 px. The donor's images train a classifier of that size to compete.",
+        "As before, but the generator is the chest-xray that shipped up to commit ca099ef: 64 px, a residual "
+        "pair. The recipient's classifiers take 32 px. The donor's images train a classifier of that size to "
+        "compete.",
         "--dataset chest-xray-pneumonia --size 32 --scenario donor --donor chest-xray-folder "
         "--generator chest-xray --donor-class normal=NORMAL --donor-class abnormal=PNEUMONIA --seeds 8 "
         f"--fractions 0.01,0.05 {RATIOS}",
