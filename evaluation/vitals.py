@@ -37,15 +37,20 @@ class Judge:
     Args:
         val: held-out real images, at least ten.
         extractor: the features to compare in.
+        train: what the generator learns from.
 
     Attributes:
         noise: standard deviation of KID between random halves of the held-out images; smaller differences
             between looks say nothing.
+        floor: KID of training images to the held-out ones. A classifier of few images knows them by heart, so
+            that they stand apart in its features: no sample need be nearer than they are.
     """
 
     val: LabeledImages
     extractor: Extractor
+    train: LabeledImages
     noise: float = field(init=False)
+    floor: float = field(init=False)
     held_out: Features = field(init=False)
     spreads: dict[int, float] = field(init=False)
 
@@ -54,6 +59,7 @@ class Judge:
         object.__setattr__(self, "held_out", self.extractor.of_batch(self.val))
         object.__setattr__(self, "spreads", self._spreads(self.held_out))
         object.__setattr__(self, "noise", self._noise())
+        object.__setattr__(self, "floor", self._floor())
 
     @property
     def labels(self) -> Indices:
@@ -76,6 +82,16 @@ class Judge:
         halves = (np.array_split(rng.permutation(len(self.val)), 2) for _ in range(HALVINGS))
         return float(np.std([kid(Pair(*(self.held_out.take(half) for half in pair))) for pair in halves]))
 
+    def _floor(self) -> float:
+        """Of as many training images as have the held-out mix of classes; -∞ where those are too few."""
+        rows_of = [np.flatnonzero(self.train.labels == c) for c in range(len(self.train.class_names))]
+        wanted = self.val.counts().values()
+        share = min(1.0, *(len(rows) / n for rows, n in zip(rows_of, wanted, strict=True) if n))
+        rows = np.concatenate([rows[: int(share * n)] for rows, n in zip(rows_of, wanted, strict=True)])
+        if len(rows) < SMALLEST:
+            return -np.inf
+        return kid(Pair(self.held_out, self.extractor.of_batch(self.train.take(rows))))
+
     def _spreads(self, features: Features) -> dict[int, float]:
         """Mean distance of two images, of each class with enough of them."""
         rows_of = {label: np.flatnonzero(self.labels == label) for label in np.unique(self.labels).tolist()}
@@ -96,4 +112,4 @@ def can_judge(real: Splits) -> bool:
 
 def judge_of(real: Splits, extractor: Extractor) -> Judge:
     """A judge who holds samples against the validation split; see `can_judge`."""
-    return Judge(real.val, extractor)
+    return Judge(real.val, extractor, real.train)

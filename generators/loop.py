@@ -116,7 +116,7 @@ def _look(
     found = {"kid": vitals.kid, "recall": vitals.recall, "diversity": vitals.diversity}
     book.scalars(training.steps_done, numbers | found)
     wrong = training.watch.collapse(vitals, judge.noise)
-    if not wrong and training.watch.remember(training.steps_done, vitals, judge.noise):
+    if not wrong and training.watch.remember(training.steps_done, vitals, judge.noise, judge.floor):
         save_training(best, training)
     return wrong
 

@@ -47,6 +47,10 @@ class Judge(Protocol):
     def noise(self) -> float:
         """Differences of KID up to this are none."""
 
+    @property
+    def floor(self) -> float:
+        """KID of the training images themselves: no sample need be nearer."""
+
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Vitals:
         """What they are worth."""
 
@@ -114,15 +118,16 @@ class Watch:
                 )
         return ""
 
-    def remember(self, step: int, vitals: Vitals, noise: float = 0.0) -> bool:
+    def remember(self, step: int, vitals: Vitals, noise: float = 0.0, floor: float = -math.inf) -> bool:
         """Take in a look without a finding; whether its weights are the ones to keep.
 
-        They are those of the latest look with the lowest KID, but for noise: KID in a classifier's features
-        is soon at its floor, while texture, which they do not see, goes on getting better.
+        They are those of the latest look with the lowest KID, but for noise and for what is below the floor:
+        KID in a classifier's features is soon there, while texture, which they do not see, goes on getting
+        better.
         """
         self.best_recall = max(self.best_recall, vitals.recall)
         self.best_diversity = max(self.best_diversity, vitals.diversity)
-        if vitals.kid > self.lowest_kid + noise or self.alarms:
+        if vitals.kid > max(self.lowest_kid, floor) + noise or self.alarms:
             return False
         self.lowest_kid, self.best_step = min(vitals.kid, self.lowest_kid), step
         return True

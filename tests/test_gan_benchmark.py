@@ -234,13 +234,13 @@ class Contrary(Judge):
 def test_the_generator_of_the_best_look_is_kept(kind: type[Judge]) -> None:
     data, fabric = material("phantom", Path()), Fabric(accelerator="cpu", devices=1)
     (pixels,) = extractors_for(["pixels"], data.known, fabric=fabric)
-    judge = kind(data.judge, pixels)
+    judge = kind(data.judge, pixels, data.fit)
     config = Cell("phantom", "vanilla", 0.2).config
     pair = fit(data.fit, config, fabric, judge, cpu_seconds=0.2)
     kids = [look["kid"] for look in pair.facts["looks"]]
     best = pair.facts["best_look"]
-    assert kids[best - 1] <= min(kids[:best]) + judge.noise  # the latest, but for noise
-    assert all(kid > min(kids) + judge.noise for kid in kids[best:])
+    assert kids[best - 1] <= max(min(kids[:best]), judge.floor) + judge.noise  # the latest, but for noise
+    assert all(kid > max(min(kids), judge.floor) + judge.noise for kid in kids[best:])
     latents = torch.randn(len(judge.labels), config.latent_dim, generator=random_numbers(config.seed))
     with torch.no_grad():
         images = pair.generator(latents, torch.from_numpy(judge.labels))

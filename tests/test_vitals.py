@@ -56,6 +56,24 @@ def test_noise_is_what_halves_of_the_held_out_images_differ_by(judge):
     assert np.mean(differences) < 3 * judge.noise
 
 
+def test_the_floor_is_how_far_the_training_images_stand(judge):
+    assert abs(judge.floor) < 3 * judge.noise
+    darker = LabeledImages(judge.train.pixels // 2, judge.train.labels, judge.train.class_names)
+    assert Judge(judge.val, judge.extractor, darker).floor > 10 * judge.noise
+
+
+def test_the_floor_is_of_the_held_out_mix_of_classes(judge):
+    one_class_more = judge.train.take(
+        np.r_[np.flatnonzero(judge.train.labels == 0), [60, 61, 62, 63, 64, 65, 66]]
+    )
+    assert abs(Judge(judge.val, judge.extractor, one_class_more).floor) < 5 * judge.noise
+
+
+def test_there_is_no_floor_where_training_images_of_a_class_are_too_few(judge):
+    few = judge.train.take(np.arange(61))
+    assert Judge(judge.val, judge.extractor, few).floor == -np.inf
+
+
 def test_the_same_samples_are_judged_the_same(judge):
     assert judge(fresh(judge)) == judge(fresh(judge))
 
@@ -69,4 +87,4 @@ def test_too_few_validation_images_cannot_judge(judge):
 def test_at_most_512_images_are_looked_at(judge):
     rows = np.arange(600) % len(judge.val)
     val = LabeledImages(judge.val.pixels[rows], judge.val.labels[rows], judge.val.class_names)
-    assert len(Judge(val, judge.extractor).labels) == 512
+    assert len(Judge(val, judge.extractor, judge.train).labels) == 512

@@ -30,6 +30,7 @@ class ScriptedJudge:
     looks: int = 0
     labels = np.array([0, 1] * 6)
     noise = 0.0
+    floor = -math.inf
     val = dark_and_bright((6, 6))
 
     def __call__(self, pixels):
@@ -124,10 +125,10 @@ class TestCollapse:
 
 
 class TestWhichWeightsAreKept:
-    def kept(self, kids, noise):
+    def kept(self, kids, noise, floor=-math.inf):
         watch = Watch()
         for step, kid in enumerate(kids, start=1):
-            watch.remember(step, replace(HEALTHY, kid=kid), noise)
+            watch.remember(step, replace(HEALTHY, kid=kid), noise, floor)
         return watch.best_step
 
     def test_the_lowest_kid_without_noise(self):
@@ -135,6 +136,9 @@ class TestWhichWeightsAreKept:
 
     def test_the_latest_of_those_that_noise_cannot_tell_apart(self):
         assert self.kept([0.3, 0.1, 0.12, 0.4], noise=0.05) == 3
+
+    def test_the_latest_of_those_that_are_as_near_as_the_training_images(self):
+        assert self.kept([0.3, 0.0, 0.08, 0.12, 0.4], noise=0.05, floor=0.1) == 4
 
     def test_a_slow_drift_upwards_is_no_noise(self):
         assert self.kept([0.1, 0.14, 0.18, 0.22], noise=0.05) == 2
@@ -190,7 +194,8 @@ class TestWhatATrainingDoes:
                 raise Interrupted
             return judge(pixels)
 
-        look_and_stop.labels, look_and_stop.noise, look_and_stop.val = judge.labels, 0.0, judge.val
+        for name in ("labels", "noise", "floor", "val"):
+            setattr(look_and_stop, name, getattr(judge, name))
         with pytest.raises(Interrupted):
             train_generator(dark_and_bright(), config, tmp_path, fabric=fabric, judge=look_and_stop)
         after = GANTraining(dark_and_bright(), config, fabric)

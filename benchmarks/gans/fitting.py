@@ -74,7 +74,7 @@ def fit(
             continue
         vitals = judge(training.samples(judge.labels))
         looks.append({"cpu_seconds": spent, "steps": training.steps_done, **asdict(vitals)})
-        if training.watch.remember(training.steps_done, vitals, judge.noise):
+        if training.watch.remember(training.steps_done, vitals, judge.noise, judge.floor):
             best, best_look = states(training), len(looks)
     training.ema.load_state_dict(best[0])
     generator = training.finished()

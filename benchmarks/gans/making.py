@@ -116,7 +116,7 @@ def judge_of(cell: Cell, labelled: LabeledImages, data: Material, place: Place, 
             fabric=fabric,
             steps=PROTOCOLS[cell.data].classifier_steps,
         )[0]
-    return Judge(data.judge, extractor)
+    return Judge(data.judge, extractor, labelled)
 
 
 def write_pair(cell: Cell, place: Place, pair: Pair) -> None:

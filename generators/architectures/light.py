@@ -5,9 +5,10 @@ generator has one convolution per resolution, its norms scaled and shifted by cl
 2019); the discriminator folds patches into channels, so that it convolves nothing at the highest resolution,
 and takes the label by projection (Miyato & Koyama 2018).
 
-Both know the mean and the contrast of every class (`Statistics`): the generator starts from them, the
+Both know the mean and the contrast of every class (`statistics`): the generator starts from them, the
 discriminator sees images standardised by them. A class of low contrast, such as CT with most grey levels
 clipped, then gives slopes as large as a class of high contrast, and one weight of the R1 penalty fits both.
+So do texture and anatomy: what is fine has as much contrast there as what is coarse.
 """
 
 from collections.abc import Sequence
@@ -25,10 +26,10 @@ from synthaug.generators.architectures.family import (
     ConditionalGenerator,
     DiscriminatorSize,
     GeneratorSize,
-    Statistics,
     constrain,
     halvings,
 )
+from synthaug.generators.architectures.statistics import BandStatistics, Statistics
 
 EMBEDDED = 32  # numbers that a class is embedded in
 PATCH = 2  # px; side of what the discriminator folds into channels
@@ -54,6 +55,23 @@ class SelfModulatedNorm(nn.Module):
         return torch.addcmul(shift, h, 1 + scale)
 
 
+class EnlargingConv(nn.Conv2d):
+    """Nearest neighbours to twice the side, then a 3×3 convolution: no checkerboard (Odena et al. 2016).
+
+    Done as the transposed 4×4 convolution that is the same thing: its weights are sums of the nine, and it
+    takes 4 products per pixel in place of 9.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__(channels_in, channels_out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', 2 H, 2 W)."""
+        nine = self.weight.flip(2, 3).transpose(0, 1)  # (C, C', 3, 3)
+        sixteen = torch.stack([F.pad(nine, (a, 1 - a, b, 1 - b)) for a in (0, 1) for b in (0, 1)]).sum(dim=0)
+        return F.conv_transpose2d(x, sixteen, self.bias, stride=2, padding=1)
+
+
 class LightGenerator(ConditionalGenerator):
     """`width` is the number of feature maps at the two largest sides; below, they double, up to 4 ×."""
 
@@ -69,7 +87,7 @@ class LightGenerator(ConditionalGenerator):
         self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
         self.first_shape = (maps[0], sides[0], sides[0])
         self.norms = nn.ModuleList(SelfModulatedNorm(c, condition_dim) for c in maps)
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(maps))
+        self.convs = nn.ModuleList(EnlargingConv(a, b) for a, b in pairwise(maps))
         self.to_image = nn.Conv2d(maps[-1], self.channels, 3, padding=1)
         glorot_weights(self)
 
@@ -83,8 +101,7 @@ class LightGenerator(ConditionalGenerator):
         h = self.stem(condition).view(-1, *self.first_shape)
         h = h.contiguous(memory_format=torch.channels_last)
         for norm, conv in zip(self.norms, self.convs, strict=False):
-            # nearest neighbours, then a convolution: transposed ones leave checkerboards (Odena et al. 2016)
-            h = conv(F.interpolate(F.relu(norm(h, condition)), scale_factor=2))
+            h = conv(F.relu(norm(h, condition)))
         h = self.to_image(F.relu(self.norms[-1](h, condition)))
         mean, deviation = self.statistics.of(labels)
         return torch.tanh(torch.atanh(mean) + deviation * h.float())
@@ -99,7 +116,7 @@ class LightDiscriminator(ConditionalDiscriminator):
         while sides[-1] > 4:
             sides.append((sides[-1] + 1) // 2)
         maps = [self.width * min(8, 2**k) for k in range(len(sides))]
-        self.statistics = Statistics(self.num_classes)
+        self.statistics = BandStatistics(self.num_classes)
         self.patches = nn.PixelUnshuffle(PATCH)
         self.stem = nn.Conv2d(PATCH**2 * self.channels, maps[0], 3, padding=1)
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(maps))
@@ -115,9 +132,8 @@ class LightDiscriminator(ConditionalDiscriminator):
         self.statistics.fit(images_of_class)
 
     def prepare(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Standardised by the statistics of their class."""
-        mean, deviation = self.statistics.of(labels)
-        return (images - mean) / deviation
+        """Standardised by the statistics of their class, coarse and fine alike."""
+        return self.statistics.equalised(images, labels)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) as `prepare` gives them, (N,) int64 -> (N,) logits."""
