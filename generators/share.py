@@ -9,7 +9,7 @@ from synthaug.generators.config import GANConfig
 EVERY = 4  # steps between two looks at held-out images
 REMEMBERED = 0.97  # of the mean logits, per look
 SPEED = 0.002  # of the share, per look
-MOST = 0.9  # where every image is changed, the generator may learn the changes
+MOST = 0.6  # above, the discriminator tells little apart, and the generator may learn the changes
 NARROW = 1e-3  # a gap of logits below this counts as none
 
 
