@@ -7,7 +7,7 @@ their content, so no number depends on the order in which they came.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,13 +138,12 @@ def _overall(sets: Sets, classes: Sequence[Part]) -> Part:
     have = {name: np.array(list(images.counts().values()))[labels] for name, images in sets.items()}
     scale = {name: float((counts / have["floor"]).min()) for name, counts in have.items()}
     scale["floor"] = scale["synthetic"] = min(1.0, scale["synthetic"])
-    rows = {
-        name: np.concatenate(
-            [
-                np.flatnonzero(images.labels == label)[: int(scale[name] * n)]
-                for label, n in zip(labels, have["floor"], strict=True)
-            ]
-        )
-        for name, images in sets.items()
-    }
+    mix = dict(zip(labels, have["floor"].tolist(), strict=True))
+    rows = {name: in_mix(images.labels, mix, scale[name]) for name, images in sets.items()}
     return Part("overall", **rows)
+
+
+def in_mix(labels: Indices, mix: Mapping[int, int], scale: float) -> Indices:
+    """The first rows of each class, `scale` times as many as `mix` says."""
+    rows = [np.flatnonzero(labels == label)[: int(scale * n)] for label, n in mix.items()]
+    return np.concatenate(rows)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from synthaug.augment.images import Indices, LabeledImages, Splits
 from synthaug.evaluation.features import Extractor, Features
 from synthaug.evaluation.metrics import Pair, kid
-from synthaug.evaluation.protocol import SMALLEST, by_content
+from synthaug.evaluation.protocol import SMALLEST, by_content, in_mix
 
 HALVINGS = 20
 MOST = 512  # images; a look must cost seconds, and KID is unbiased at any number
@@ -84,10 +84,9 @@ class Judge:
 
     def _floor(self) -> float:
         """Of as many training images as have the held-out mix of classes; -∞ where those are too few."""
-        rows_of = [np.flatnonzero(self.train.labels == c) for c in range(len(self.train.class_names))]
-        wanted = self.val.counts().values()
-        share = min(1.0, *(len(rows) / n for rows, n in zip(rows_of, wanted, strict=True) if n))
-        rows = np.concatenate([rows[: int(share * n)] for rows, n in zip(rows_of, wanted, strict=True)])
+        mix = {label: n for label, n in enumerate(self.val.counts().values()) if n}
+        have = np.bincount(self.train.labels, minlength=len(self.val.class_names))
+        rows = in_mix(self.train.labels, mix, min(1.0, *(have[label] / n for label, n in mix.items())))
         if len(rows) < SMALLEST:
             return -np.inf
         return kid(Pair(self.held_out, self.extractor.of_batch(self.train.take(rows))))
