@@ -150,6 +150,13 @@ class TestTheTables:
             for block in table.blocks:
                 assert len({cell_of(block, arm, 0, Choice()).cpu_seconds for arm in block.arms}) == 1
 
+    def test_of_longer_trainings_multiply_the_time_of_their_data_set(self) -> None:
+        (long,) = TABLES["goal-long"].blocks
+        usual, scaled = TABLES["goal"].blocks[0], Choice(scale=0.5)
+        cells = [cell_of(block, block.arms[0], 0, scaled) for block in (usual, long)]
+        assert cells[1] == replace(cells[0], cpu_seconds=long.times * cells[0].cpu_seconds)
+        assert cells[1].cpu_seconds > cells[0].cpu_seconds
+
     def test_are_written_from_the_cells_that_are_there(self, tmp_path: Path) -> None:
         place, choice = Place(Path(), tmp_path / "work"), Choice(seeds=3)
         block = TRIAL.blocks[0]
@@ -189,6 +196,10 @@ class TestTheVerdict:
         kid_of_wgan_gp, kid_of_best, *_ = goal(rows)
         assert "ratio 0.1, target at most 0.2: **met**" in kid_of_wgan_gp
         assert "`dcgan` 0.015: ratio 0.667, target at most 0.5: **not met**" in kid_of_best
+
+    def test_calls_no_preset_the_best_of_one(self) -> None:
+        rows = {"synthaug": [a_record("synthaug", 0, 0.02)], "wgan-gp": [a_record("wgan-gp", 0, 0.11)]}
+        assert not [line for line in goal(rows) if "best other" in line]
 
     def test_of_the_metrics_names_the_order_and_the_agreement(self) -> None:
         rows = {

@@ -24,7 +24,8 @@ def goal(rows: Rows) -> list[str]:
         best = min(others, key=lambda label: others[label])
         if "wgan-gp" in others:
             lines.append(judged(column, rows, mine, "wgan-gp", others["wgan-gp"], OF_WGAN_GP))
-        lines.append(judged(column, rows, mine, best, others[best], OF_BEST, "best other preset, "))
+        if len(others) > 1:
+            lines.append(judged(column, rows, mine, best, others[best], OF_BEST, "best other preset, "))
     return lines
 
 
