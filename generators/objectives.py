@@ -78,9 +78,9 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: torch.Gene
     return penalty
 
 
-def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
-    """½ E[|∇D(real)|²] (Mescheder et al. 2018); the weight γ is the caller's."""
-    penalty: Tensor = 0.5 * _slope(critic, real).square().sum(dim=1).mean()
+def r1_penalty(critic: Critic, real: Tensor, weights: Tensor) -> Tensor:
+    """E[γ/2 |∇D(real)|²] (Mescheder et al. 2018), each image with its own weight γ, (N,)."""
+    penalty: Tensor = 0.5 * (weights * _slope(critic, real).square().sum(dim=1)).mean()
     return penalty
 
 

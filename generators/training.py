@@ -90,7 +90,7 @@ class GANTraining:
         d_optimizer = build_optimizer(config, discriminator.parameters(), config.discriminator_lr)
         self.generator, self.g_optimizer = fabric.setup(generator, g_optimizer)
         self.discriminator, self.d_optimizer = fabric.setup(discriminator, d_optimizer)
-        self.slope = SlopeWeight(config, side)
+        self.slope = SlopeWeight(config, side, classes)
         self.augmentation = AugmentationShare(config)
         self.watch = Watch()
         self.steps_done = 0
@@ -136,7 +136,7 @@ class GANTraining:
         return {
             "discriminator": loss.item(),
             "penalty": penalty.item(),
-            "r1": self.slope.gamma,
+            "r1": self.slope.mean,
             "augmented": self.augmentation.share,
             "real logit": of_real.mean().item(),
             "fake logit": of_fake.mean().item(),
@@ -172,10 +172,10 @@ class GANTraining:
         with self.fabric.autocast():
             if self.objective.penalty is not None:
                 penalty = penalty + self.objective.penalty(lambda x: network(x, labels), real, fake, rng)
-            self.slope.observe(of_real.detach(), of_fake.detach())
+            self.slope.observe(of_real.detach(), of_fake.detach(), labels)
             if config.r1 and self.steps_done % config.r1_every == 0:
-                weight = self.slope.steered() * config.r1_every
-                penalty = penalty + weight * r1_penalty(lambda x: network(x, labels), real)
+                weights = self.slope.steered(labels) * config.r1_every
+                penalty = penalty + r1_penalty(lambda x: network(x, labels), real, weights)
         return penalty
 
     def _grow(self) -> None:

@@ -8,8 +8,9 @@ import torch
 from gan_fixtures import TINY, dark_and_bright, on_cpu
 from torch import nn
 
-from synthaug.generators.architectures.family import UNKNOWN, Statistics
+from synthaug.generators.architectures.family import UNKNOWN
 from synthaug.generators.architectures.light import EnlargingConv, LightDiscriminator, LightGenerator
+from synthaug.generators.architectures.statistics import DetailStatistics, Statistics, fine_detail
 from synthaug.generators.batches import Batches
 from synthaug.generators.diffaugment import diffaugment
 from synthaug.generators.finishing import recalibrated
@@ -64,6 +65,34 @@ def test_the_discriminator_sees_every_class_with_the_same_brightness_and_contras
         seen = discriminator.prepare(images, torch.full((20,), label))
         assert seen.mean().item() == pytest.approx(0, abs=0.01)
         assert seen.std().item() == pytest.approx(1, abs=0.01)
+
+
+def smooth_and_fine():
+    """A class of anatomy with a little texture, a class that is all texture, in [-1, 1]."""
+    rng = torch.Generator().manual_seed(0)
+    coarse = torch.randn(20, 1, 4, 4, generator=rng)
+    anatomy = 0.2 * torch.nn.functional.interpolate(coarse, size=28, mode="bilinear")
+    texture = torch.randn(2, 20, 1, 28, 28, generator=rng)
+    return [anatomy + 0.02 * texture[0], 0.2 * texture[1]]
+
+
+def test_the_discriminator_sees_fine_detail_lifted_where_a_class_has_little_of_it():
+    classes, statistics = smooth_and_fine(), DetailStatistics(2)
+    statistics.fit(classes)
+    smooth, fine = (statistics.standardised(x, torch.full((20,), label)) for label, x in enumerate(classes))
+    assert fine_detail(smooth).std() > 2 * fine_detail(classes[0] / classes[0].std()).std()
+    coarse_before, coarse_after = (x - fine_detail(x) for x in (classes[0] / classes[0].std(), smooth))
+    assert coarse_after.std().item() == pytest.approx(coarse_before.std().item(), rel=0.1)
+    torch.testing.assert_close(
+        fine, (classes[1] - classes[1].mean()) / classes[1].std(), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_a_class_without_fine_detail_is_not_divided_by_nothing():
+    statistics = DetailStatistics(1)
+    flat = torch.linspace(-0.5, 0.5, 3).view(3, 1, 1, 1).expand(3, 1, 8, 8)
+    statistics.fit([flat])
+    assert torch.isfinite(statistics.standardised(flat, torch.zeros(3, dtype=torch.int64))).all()
 
 
 def test_enlarging_is_nearest_neighbours_and_then_a_convolution():

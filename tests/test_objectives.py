@@ -112,16 +112,22 @@ def test_least_squares_wants_ones_for_real_and_zeros_for_fake_images():
 
 
 def test_r1_is_half_the_squared_slope_at_the_real_images():
-    weight = torch.tensor([3.0, 4.0]).view(1, 1, 2)  # norm 5
+    weight, ones = torch.tensor([3.0, 4.0]).view(1, 1, 2), torch.ones(6)  # norm 5
     images = torch.randn(6, 1, 1, 2)
-    assert r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), images).item() == pytest.approx(12.5)
-    slope = r1_penalty(lambda x: x.square().sum(dim=(1, 2, 3)) / 2, images)  # the slope at x is x
+    assert r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), images, ones).item() == pytest.approx(12.5)
+    slope = r1_penalty(lambda x: x.square().sum(dim=(1, 2, 3)) / 2, images, ones)  # the slope at x is x
     assert slope.item() == pytest.approx(0.5 * images.square().sum(dim=(1, 2, 3)).mean().item(), rel=1e-5)
+
+
+def test_r1_weighs_every_image_by_itself():
+    images, weights = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1), torch.tensor([10.0, 1.0])
+    slope = r1_penalty(lambda x: x.square().sum(dim=(1, 2, 3)) / 2, images, weights)
+    assert slope.item() == pytest.approx((10 * 0.5 * 1 + 1 * 0.5 * 4) / 2)
 
 
 def test_r1_back_propagates_to_the_critic():
     weight = torch.tensor([3.0, 4.0]).view(1, 1, 2).requires_grad_(True)
-    r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.zeros(6, 1, 1, 2)).backward()
+    r1_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.zeros(6, 1, 1, 2), torch.ones(6)).backward()
     torch.testing.assert_close(weight.grad.flatten(), torch.tensor([3.0, 4.0]))  # d/dw |w|² / 2 = w
 
 

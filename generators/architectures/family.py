@@ -130,29 +130,6 @@ class Architecture:
     refuses: Mapping[str, str] = field(default_factory=dict)
 
 
-class Statistics(nn.Module):
-    """Mean and deviation of the pixels of all images (for `UNKNOWN`) and of each class."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, num_classes: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(1 + num_classes))
-        self.register_buffer("deviation", torch.ones(1 + num_classes))
-
-    def fit(self, images_of_class: Sequence[Tensor]) -> None:
-        """From the images of every class, (N, C, H, W) in [-1, 1]."""
-        sets = [torch.cat(list(images_of_class)), *images_of_class]
-        self.mean.copy_(torch.stack([images.mean() for images in sets]).clamp(-0.95, 0.95))
-        self.deviation.copy_(torch.stack([images.std() for images in sets]).clamp(min=0.02))
-
-    def of(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """(N,) labels -> means and deviations, (N, 1, 1, 1) each."""
-        rows = labels - UNKNOWN
-        return self.mean[rows].view(-1, 1, 1, 1), self.deviation[rows].view(-1, 1, 1, 1)
-
-
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),
     "batch": nn.BatchNorm2d,

@@ -5,9 +5,10 @@ generator has one convolution per resolution, its norms scaled and shifted by cl
 2019); the discriminator folds patches into channels, so that it convolves nothing at the highest resolution,
 and takes the label by projection (Miyato & Koyama 2018).
 
-Both know the mean and the contrast of every class (`Statistics`): the generator starts from them, the
-discriminator sees images standardised by them. A class of low contrast, such as CT with most grey levels
-clipped, then gives slopes as large as a class of high contrast, and one weight of the R1 penalty fits both.
+Both know the mean and the contrast of every class (`statistics`): the generator starts from them, the
+discriminator sees images standardised by them, with fine detail lifted where a class has little of it. A
+class of low contrast, such as CT with most grey levels clipped, then gives slopes as large as a class of high
+contrast, and texture as large as anatomy.
 """
 
 from collections.abc import Sequence
@@ -25,10 +26,10 @@ from synthaug.generators.architectures.family import (
     ConditionalGenerator,
     DiscriminatorSize,
     GeneratorSize,
-    Statistics,
     constrain,
     halvings,
 )
+from synthaug.generators.architectures.statistics import DetailStatistics, Statistics
 
 EMBEDDED = 32  # numbers that a class is embedded in
 PATCH = 2  # px; side of what the discriminator folds into channels
@@ -115,7 +116,7 @@ class LightDiscriminator(ConditionalDiscriminator):
         while sides[-1] > 4:
             sides.append((sides[-1] + 1) // 2)
         maps = [self.width * min(8, 2**k) for k in range(len(sides))]
-        self.statistics = Statistics(self.num_classes)
+        self.statistics = DetailStatistics(self.num_classes)
         self.patches = nn.PixelUnshuffle(PATCH)
         self.stem = nn.Conv2d(PATCH**2 * self.channels, maps[0], 3, padding=1)
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(maps))
@@ -131,9 +132,8 @@ class LightDiscriminator(ConditionalDiscriminator):
         self.statistics.fit(images_of_class)
 
     def prepare(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Standardised by the statistics of their class."""
-        mean, deviation = self.statistics.of(labels)
-        return (images - mean) / deviation
+        """Standardised by the statistics of their class, fine detail lifted."""
+        return self.statistics.standardised(images, labels)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) as `prepare` gives them, (N,) int64 -> (N,) logits."""

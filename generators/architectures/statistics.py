@@ -1,0 +1,77 @@
+"""What the light pair knows of real images: the grey levels of each class, and how fine its detail is."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synthaug.generators.architectures.family import UNKNOWN
+
+LEAST_CONTRAST = 0.02  # of [-1, 1]: what a class without any is divided by
+SURROUNDINGS = 5  # px; side of the square whose mean is what is coarse about a pixel
+HALF = 0.5**0.5  # deviation of what has half of the variance
+MOST = 6.0  # times that fine detail is lifted
+
+
+class Statistics(nn.Module):
+    """Mean and deviation of the pixels of all images (for `UNKNOWN`) and of each class."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1 + num_classes))
+        self.register_buffer("deviation", torch.ones(1 + num_classes))
+
+    def fit(self, images_of_class: Sequence[Tensor]) -> None:
+        """From the images of every class, (N, C, H, W) in [-1, 1]."""
+        sets = with_all(images_of_class)
+        self.mean.copy_(torch.stack([images.mean() for images in sets]).clamp(-0.95, 0.95))
+        self.deviation.copy_(torch.stack([images.std() for images in sets]).clamp(min=LEAST_CONTRAST))
+
+    def of(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(N,) labels -> means and deviations, (N, 1, 1, 1) each."""
+        rows = labels - UNKNOWN
+        return self.mean[rows].view(-1, 1, 1, 1), self.deviation[rows].view(-1, 1, 1, 1)
+
+
+class DetailStatistics(Statistics):
+    """Also how far the fine detail of each class must be lifted to be seen.
+
+    Anatomy is coarse; what a mean over 5 × 5 pixels leaves of a radiograph is a few per cent of its variance.
+    A penalty on the discriminator's slope counts every pixel's change alike, so one that is strong enough for
+    anatomy leaves such texture unseen. It is lifted to the deviation that half of the variance would have;
+    where it has more already, as in CT, it stays as it is.
+    """
+
+    lift: Tensor
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes)
+        self.register_buffer("lift", torch.ones(1 + num_classes))
+
+    def fit(self, images_of_class: Sequence[Tensor]) -> None:
+        """From the images of every class, (N, C, H, W) in [-1, 1]."""
+        super().fit(images_of_class)
+        for row, images in enumerate(with_all(images_of_class)):
+            fine = fine_detail((images - self.mean[row]) / self.deviation[row])
+            self.lift[row] = (HALF / fine.std()).clamp(1, MOST)
+
+    def standardised(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1], (N,) labels -> mean 0 and deviation 1, then with fine detail lifted."""
+        mean, deviation = self.of(labels)
+        images = (images - mean) / deviation
+        return images + (self.lift[labels - UNKNOWN].view(-1, 1, 1, 1) - 1) * fine_detail(images)
+
+
+def with_all(images_of_class: Sequence[Tensor]) -> list[Tensor]:
+    """All images, then those of each class."""
+    return [torch.cat(list(images_of_class)), *images_of_class]
+
+
+def fine_detail(images: Tensor) -> Tensor:
+    """(N, C, H, W): what every pixel differs by from the mean of its surroundings within the image."""
+    padding = SURROUNDINGS // 2
+    return images - F.avg_pool2d(images, SURROUNDINGS, stride=1, padding=padding, count_include_pad=False)
