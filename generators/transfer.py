@@ -134,11 +134,16 @@ def _class_axes(training: "GANTraining", which: str) -> dict[str, int]:
 
 
 def _fits(ours: dict[str, Tensor], theirs: dict[str, Tensor], axes: dict[str, int]) -> bool:
-    """Whether the tensors are of one network but for its number of classes."""
-    return ours.keys() == theirs.keys() and all(
-        tensor.shape == theirs[name].shape or name in axes or _is_power_iteration(name)
-        for name, tensor in ours.items()
+    """Whether the tensors are of one network but for its number of classes and what it knows of images."""
+    names, others = ({n for n in tensors if not _is_statistic(n)} for tensors in (ours, theirs))
+    return names == others and all(
+        ours[name].shape == theirs[name].shape or name in axes or _is_power_iteration(name) for name in names
     )
+
+
+def _is_statistic(name: str) -> bool:
+    """What a network knows of the images it was made for."""
+    return name.startswith("statistics.")
 
 
 def _is_power_iteration(name: str) -> bool:
@@ -155,10 +160,10 @@ def _take_over(
 ) -> None:
     """Copy tensors; along a class axis, entry by entry as `pairs` of (their label, our label) say."""
     for name, ours in network.state_dict().items():
+        if _is_statistic(name):
+            continue  # both networks know those of the new images
         source = theirs[name].to(ours.device)
         axis = axes.get(name)
-        if name.startswith("statistics."):
-            continue  # both networks know those of the new images
         if axis is None:
             if ours.shape == source.shape:
                 ours.copy_(source)

@@ -117,6 +117,14 @@ def test_the_light_pair_keeps_the_statistics_of_the_new_images_in_both_networks(
     assert not torch.equal(training.ema.stem.weight, fresh.ema.stem.weight)
 
 
+def test_the_discriminator_of_a_run_that_knew_less_of_its_images_comes_along(fabric, tmp_path):
+    train_run(dark_and_bright(), SOURCE, LIGHT, tmp_path, fabric=fabric)
+    origin = Origin.read(tmp_path / "generator.safetensors")
+    del origin.discriminator["statistics.lift"]
+    training = begun(origin, of_classes("bright", "dark"), fabric, LIGHT)
+    assert torch.equal(training.discriminator.module.stem.weight, origin.discriminator["stem.weight"])
+
+
 def test_every_architecture_is_tried():
     assert set(ARCHITECTURES) == {"light", "resnet", "mlp", "dcgan", "sndcgan", "monai", "progressive"}
 
