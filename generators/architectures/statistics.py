@@ -27,7 +27,7 @@ class Statistics(nn.Module):
 
     def fit(self, images_of_class: Sequence[Tensor]) -> None:
         """From the images of every class, (N, C, H, W) in [-1, 1]."""
-        sets = with_all(images_of_class)
+        sets = [torch.cat(list(images_of_class)), *images_of_class]
         self.mean.copy_(torch.stack([images.mean() for images in sets]).clamp(-0.95, 0.95))
         self.deviation.copy_(torch.stack([images.std() for images in sets]).clamp(min=LEAST_CONTRAST))
 
@@ -55,9 +55,11 @@ class DetailStatistics(Statistics):
     def fit(self, images_of_class: Sequence[Tensor]) -> None:
         """From the images of every class, (N, C, H, W) in [-1, 1]."""
         super().fit(images_of_class)
-        for row, images in enumerate(with_all(images_of_class)):
-            fine = fine_detail((images - self.mean[row]) / self.deviation[row])
-            self.lift[row] = (HALF / fine.std()).clamp(1, MOST)
+        squares = torch.stack([squared_detail(images) for images in images_of_class])
+        counts = torch.tensor([len(images) for images in images_of_class])
+        of_all = (squares * counts).sum(dim=0, keepdim=True) / counts.sum()
+        fine = torch.cat([of_all, squares]).sqrt() / self.deviation
+        self.lift.copy_((HALF / fine).clamp(1, MOST))
 
     def standardised(self, images: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1], (N,) labels -> mean 0 and deviation 1, then with fine detail lifted."""
@@ -66,12 +68,12 @@ class DetailStatistics(Statistics):
         return images + (self.lift[labels - UNKNOWN].view(-1, 1, 1, 1) - 1) * fine_detail(images)
 
 
-def with_all(images_of_class: Sequence[Tensor]) -> list[Tensor]:
-    """All images, then those of each class."""
-    return [torch.cat(list(images_of_class)), *images_of_class]
-
-
 def fine_detail(images: Tensor) -> Tensor:
     """(N, C, H, W): what every pixel differs by from the mean of its surroundings within the image."""
     padding = SURROUNDINGS // 2
     return images - F.avg_pool2d(images, SURROUNDINGS, stride=1, padding=padding, count_include_pad=False)
+
+
+def squared_detail(images: Tensor) -> Tensor:
+    """Mean square of the fine detail of (N, C, H, W), a scalar, without a second set of images in memory."""
+    return torch.stack([fine_detail(part).square().mean() for part in images]).mean()
