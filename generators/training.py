@@ -172,7 +172,8 @@ class GANTraining:
         with self.fabric.autocast():
             if self.objective.penalty is not None:
                 penalty = penalty + self.objective.penalty(lambda x: network(x, labels), real, fake, rng)
-            self.slope.observe(of_real.detach(), of_fake.detach(), labels)
+            if config.r1:
+                self.slope.observe(of_real.detach(), of_fake.detach(), labels)
             if config.r1 and self.steps_done % config.r1_every == 0:
                 weights = self.slope.steered(labels) * config.r1_every
                 penalty = penalty + r1_penalty(lambda x: network(x, labels), real, weights)
