@@ -20,6 +20,7 @@ from tables import TABLES, Block, Choice, cell_of
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.memorization import measure_memorization
 from synthaug.evaluation.metrics import METRICS, Pair
+from synthaug.evaluation.protocol import content_order
 
 LATENTS = 100  # added to the seed: latents that neither looks nor scores have
 MADE = 1000
@@ -46,6 +47,7 @@ def as_often(few: LabeledImages, block: Block, place: Place, choice: Choice) -> 
     yard = yardstick(block.data, choice.extractors, place, one_thread())
     for measure, extractor in zip(choice.extractors, yard.extractors, strict=True):
         reference = yard.reference[measure]
+        reference = reference.take(content_order(reference))  # the order that the yardstick has features of
         counts = reference.counts().values()
         rows = [np.resize(np.flatnonzero(few.labels == label), n) for label, n in enumerate(counts)]
         pair = Pair(extractor.extract(reference), extractor.extract(few).take(np.concatenate(rows)))

@@ -70,10 +70,10 @@ def goal_blocks(data: str, heading: str) -> tuple[Block, Block]:
 def ablation_block(data: str, heading: str) -> Block:
     """At 10 % of the data: each thing that is on, off; each that is off, on."""
     config = PRESETS[DEFAULT].config
-    few = Arm(DEFAULT, share=0.1)
+    few, without_diffaugment = FEW
     arms = [few]
     if config.diffaugment:
-        arms.append(replace(few, label="without DiffAugment", overrides=WITHOUT_DIFFAUGMENT))
+        arms.append(without_diffaugment)
     for label, on, field, off in (
         ("without averaged weights", config.ema_halflife > 0, "ema_halflife", 0.0),
         ("without balanced batches", config.balanced, "balanced", False),
