@@ -34,6 +34,7 @@ def run_and_report(
     from synthaug.evaluation.report import Report
     from synthaug.evaluation.verdict import judge
 
+    refuse_folder(folder, options, overwrite=overwrite, resume=resume)  # before the work of a minute
     design = options.design
     lab = laboratory(splits, options, folder, root)
     names = [name.strip() for name in options.extractor.split(",") if name.strip() != "none"]
@@ -43,7 +44,7 @@ def run_and_report(
         fabric=lab.make_fabric(),
         inception_weights=options.inception_weights,
     )
-    prepare(folder, options, overwrite=overwrite, resume=resume)
+    prepare(folder, options, resume=resume)
     out.say(
         f"{splits.name}: train {splits.train.counts()}, val {splits.val.counts()}, "
         f"test {splits.test.counts()}"
@@ -75,37 +76,41 @@ def run_and_report(
     return facts
 
 
-def prepare(folder: Path, options: ExperimentOptions, *, overwrite: bool, resume: bool) -> None:
-    """Make the run folder with its config.toml, or go on in it.
-
-    Raises:
-        UsageError: it is there already, or was started with other options.
-    """
-    import shutil
+def refuse_folder(folder: Path, options: ExperimentOptions, *, overwrite: bool, resume: bool) -> None:
+    """Raise `UsageError` for a run folder that is there already, or was started with other options."""
     import tomllib
+
+    from synthaug.augment.atomic import refuse_existing
+
+    stored = folder / "config.toml"
+    if not (resume and stored.exists()):
+        refuse_existing(folder, overwrite)
+        return
+    before, now = tomllib.loads(stored.read_text()), options.as_dict()
+    changed = [
+        key
+        for key in {**before, **now}
+        # an option that came later is not in the folder: to it, missing and empty are one
+        if key not in GROWING and (before.get(key) or None) != (now.get(key) or None)
+    ]
+    if changed:
+        raise UsageError(
+            f"--resume: {', '.join(changed)} differ from {stored}: resume with the same options "
+            f"(free to change: {', '.join(GROWING)})"
+        )
+
+
+def prepare(folder: Path, options: ExperimentOptions, *, resume: bool) -> None:
+    """Make the run folder, in the place of one that `refuse_folder` let pass, or go on in it."""
+    import shutil
 
     import tomli_w
 
-    from synthaug.augment.atomic import refuse_existing, replacing
+    from synthaug.augment.atomic import replacing
 
     stored = folder / "config.toml"
-    if resume and stored.exists():
-        before, now = tomllib.loads(stored.read_text()), options.as_dict()
-        changed = [
-            key
-            for key in {**before, **now}
-            # an option that came later is not in the folder: to it, missing and empty are one
-            if key not in GROWING and (before.get(key) or None) != (now.get(key) or None)
-        ]
-        if changed:
-            raise UsageError(
-                f"--resume: {', '.join(changed)} differ from {stored}: resume with the same options "
-                f"(free to change: {', '.join(GROWING)})"
-            )
-    else:
-        refuse_existing(folder, overwrite)
-        if folder.exists():
-            shutil.rmtree(folder)
+    if folder.exists() and not (resume and stored.exists()):
+        shutil.rmtree(folder)
     with replacing(stored) as fresh:
         fresh.write_text(tomli_w.dumps(options.as_dict()))
 
