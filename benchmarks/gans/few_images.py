@@ -3,7 +3,8 @@
     python benchmarks/gans/few_images.py --data-root DIR --inception-weights FILE --work WORK
 
 The images of the share themselves, each as often as the reference's class mix takes, are held against the
-reference; then 1,000 images of every stored generator of `goal-long` against the images it learnt from.
+reference; then 1,000 images of every stored generator of `goal-long` against those it learnt
+from: copies, and the kernel distance of each class in the domain's features.
 """
 
 import argparse
@@ -68,6 +69,16 @@ def copies(few: LabeledImages, block: Block, data: Material, place: Place, choic
     near, far = np.median(found.distances), np.median(found.floor_distances)
     print(f"seed {seed}: near copies {found.copied} of {found.n:,}, median distance {near:.4f}")
     print(f"  unseen real images: {found.copied_floor} of {found.n_floor:,}, {far:.4f}")
+    domain = yardstick(block.data, choice.extractors, place, one_thread()).extractors[0]
+    for which, images in (("the images it learnt from", few), ("the reference", data.reference)):
+        kids = [
+            METRICS["KID"].of_pair(
+                Pair(*(domain.extract(part.take(part.labels == label)) for part in (images, made)))
+            )
+            for label in range(len(names))
+        ]
+        said = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, kids, strict=True))
+        print(f"  domain KID to {which}: {said}")
 
 
 if __name__ == "__main__":
