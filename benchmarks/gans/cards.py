@@ -18,9 +18,9 @@ from typing import Any
 
 from making import one_thread
 from rendering import as_markdown, short
+from scoring import is_taken_for_its_class
 
 from synthaug.augment.atomic import replacing
-from synthaug.augment.blend import match_classes
 from synthaug.augment.datasets import load_dataset
 from synthaug.augment.formats import read_images
 from synthaug.augment.images import LabeledImages
@@ -119,10 +119,9 @@ def asked_class(images: LabeledImages, shipped: Shipped, data_root: Path) -> Fac
     splits = load_dataset(shipped.dataset, data_root, size=shipped.size)
     (domain,) = extractors_for(["domain"], splits, fabric=one_thread())
     shares: Facts = {}
-    for which, part in (("synthetic", match_classes(images, splits.class_names)), ("floor", splits.val)):
-        logits = domain.extract(part).logits
-        assert logits is not None
-        shares[which] = {"share": float((logits.argmax(axis=1) == part.labels).mean()), "n": len(part)}
+    for which, part in (("synthetic", images), ("floor", splits.val)):
+        right = is_taken_for_its_class(part, domain, splits.class_names)
+        shares[which] = {"share": float(right.mean()), "n": len(part)}
     return shares
 
 

@@ -19,6 +19,7 @@ from scoring import yardstick
 from tables import TABLES, Block, Choice, cell_of
 
 from synthaug.augment.images import LabeledImages
+from synthaug.evaluation.features import Extractor
 from synthaug.evaluation.memorization import measure_memorization
 from synthaug.evaluation.metrics import METRICS, Pair
 from synthaug.evaluation.protocol import content_order
@@ -69,16 +70,22 @@ def copies(few: LabeledImages, block: Block, data: Material, place: Place, choic
     near, far = np.median(found.distances), np.median(found.floor_distances)
     print(f"seed {seed}: near copies {found.copied} of {found.n:,}, median distance {near:.4f}")
     print(f"  unseen real images: {found.copied_floor} of {found.n_floor:,}, {far:.4f}")
-    domain = yardstick(block.data, choice.extractors, place, one_thread()).extractors[0]
+    yard = yardstick(block.data, choice.extractors, place, one_thread())
     for which, images in (("the images it learnt from", few), ("the reference", data.reference)):
-        kids = [
-            METRICS["KID"].of_pair(
-                Pair(*(domain.extract(part.take(part.labels == label)) for part in (images, made)))
-            )
-            for label in range(len(names))
-        ]
-        said = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, kids, strict=True))
+        kids = kid_of_classes(images, made, yard.extractors[0])
+        said = ", ".join(f"{name} {value:.4f}" for name, value in kids.items())
         print(f"  domain KID to {which}: {said}")
+
+
+def kid_of_classes(real: LabeledImages, made: LabeledImages, extractor: Extractor) -> dict[str, float]:
+    """Kernel distance of each class by its name."""
+    sets = [(extractor.extract(images), images.labels) for images in (real, made)]
+    return {
+        name: METRICS["KID"].of_pair(
+            Pair(*(found.take(np.flatnonzero(labels == label)) for found, labels in sets))
+        )
+        for label, name in enumerate(real.class_names)
+    }
 
 
 if __name__ == "__main__":

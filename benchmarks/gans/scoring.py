@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from cells import Cell, Place, alone
 from lightning_fabric import Fabric
@@ -35,6 +36,7 @@ ROUNDS = 10  # of the intervals: the range over seeds says more
 CLASSIFIER_STEPS = 200  # of the classifier that is trained on synthetic images
 
 Row = dict[str, Any]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +149,10 @@ def plain_row(metric: str, measure: str, part: str, value: float, floor: float, 
 
 def agreement(sets: Sets, extractor: Extractor, known: tuple[str, ...]) -> list[Row]:
     """Share of the images that the domain classifier gives the class they should have."""
-    right = {}
-    for which, images in (("value", sets.synthetic), ("floor", sets.floor)):
-        logits = extractor.extract(images).logits
-        assert logits is not None
-        names = np.array(known)[logits.argmax(axis=1)]
-        right[which] = names == np.array(images.class_names)[images.labels]
+    right = {
+        which: is_taken_for_its_class(images, extractor, known)
+        for which, images in (("value", sets.synthetic), ("floor", sets.floor))
+    }
     rows = []
     names = sets.reference.class_names
     for label, part in [(None, "overall"), *enumerate(names)] if len(names) > 1 else [(0, names[0])]:
@@ -163,6 +163,14 @@ def agreement(sets: Sets, extractor: Extractor, known: tuple[str, ...]) -> list[
         n = {"n": len(of["value"]), "n_reference": len(sets.reference)}
         rows.append(plain_row("agreement", "domain", part, *(float(of[w].mean()) for w in of), **n))
     return rows
+
+
+def is_taken_for_its_class(images: LabeledImages, extractor: Extractor, known: tuple[str, ...]) -> Flags:
+    """(N,) whether a classifier of the classes `known` gives each image its own."""
+    logits = extractor.extract(images).logits
+    assert logits is not None
+    found: Flags = np.array(known)[logits.argmax(axis=1)] == np.array(images.class_names)[images.labels]
+    return found
 
 
 def downstream(sets: Sets, val: LabeledImages, fabric: Fabric) -> list[Row]:
