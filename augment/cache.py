@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 from numpy.lib.format import open_memmap
 from platformdirs import user_cache_path
 
@@ -63,6 +64,8 @@ def cached_rows(
 def kept(kind: str, key: object, fill: Callable[[Path], None]) -> Path:
     """The folder that `fill` fills, once for a key; a process killed on the way leaves none.
 
+    Of processes that want it at the same time one fills it, and the others wait.
+
     Args:
         kind: of content, a folder's name.
         key: what the content depends on; its repr tells two keys apart.
@@ -72,9 +75,13 @@ def kept(kind: str, key: object, fill: Callable[[Path], None]) -> Path:
 
 def _filled(folder: Path, fill: Callable[[Path], None]) -> Path:
     if not folder.exists():
-        with replacing(folder) as fresh:
-            fresh.mkdir()
-            fill(fresh)
+        lock = cache_folder() / "locks" / folder.name
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):  # who comes second waits, and need not fill it again
+            if not folder.exists():
+                with replacing(folder) as fresh:
+                    fresh.mkdir()
+                    fill(fresh)
     return folder
 
 

@@ -48,8 +48,11 @@ def tiny() -> Callable[..., LabeledImages]:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_tests_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One for all processes of a run: a classifier that several tests look with is trained once."""
+    ours = tmp_path_factory.getbasetemp()
+    run = ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SYNTHAUG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SYNTHAUG_CACHE", str(run / "cache"))
         patch.setenv("SYNTHAUG_SALT", "tests")  # else one is made in the user's own folders
         yield
 

@@ -3,7 +3,9 @@
 import io
 import os
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from synthaug.augment.cache import cached_arrays
+from synthaug.augment.cache import cached_arrays, kept
 from synthaug.augment.decode import decode_files, decode_images
 from synthaug.augment.errors import DataError
 from synthaug.augment.reading import Reading
@@ -287,8 +289,23 @@ class TestCache:
 
         with pytest.raises(DataError):
             cached_arrays([tmp_path / "x"], None, broken)
-        assert not [path for path in own_cache.rglob("*") if path.is_file() or path.name.startswith(".")]
+        left = [path for path in own_cache.rglob("*") if path.is_file() or path.name.startswith(".")]
+        assert {path.parent.name for path in left} == {"locks"}
+        assert not any(path.stat().st_size for path in left)
         assert (cached_arrays([tmp_path / "x"], None, lambda: {"a": GREY})["a"] == GREY).all()
+
+    def test_is_filled_once_by_those_who_want_it_at_the_same_time(self):
+        calls = []
+
+        def fill(folder):
+            calls.append(folder)
+            time.sleep(0.2)  # the others are here by now
+            (folder / "x").write_text("filled")
+
+        with ThreadPoolExecutor(4) as pool:
+            folders = list(pool.map(lambda _: kept("things", "key", fill), range(4)))
+        assert len(calls) == 1
+        assert {(folder / "x").read_text() for folder in folders} == {"filled"}
 
     def test_decodes_again_when_its_folder_was_emptied(self, tmp_path, own_cache):
         (tmp_path / "x").write_text("content")

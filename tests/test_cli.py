@@ -10,7 +10,7 @@ from cli_runner import synthaug
 from synthaug.augment.formats import read_attributes, read_images
 from synthaug.augment.hdf5 import read_hdf5
 
-TINY = ("--dataset", "phantom:n=160,abnormal=0.25", "--size", "28", "--device", "cpu")
+TINY = ("--dataset", "phantom:n=320", "--size", "28", "--device", "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -132,8 +132,8 @@ def test_train_generator_then_generate_then_train_a_classifier() -> None:
     assert run.status == 0, run.err
     facts = run.json
     assert facts["images"] == {
-        "real": {"normal": 60, "abnormal": 20},
-        "synthetic": {"normal": 20, "abnormal": 60},
+        "real": {"normal": 120, "abnormal": 40},
+        "synthetic": {"normal": 40, "abnormal": 120},
     }
     for score in ("AUROC", "AUPRC", "accuracy", "balanced accuracy", "sensitivity", "specificity"):
         assert facts["test"][score]["low"] <= facts["test"][score]["value"] <= facts["test"][score]["high"]
@@ -155,7 +155,7 @@ def test_a_classifier_takes_images_made_by_another_tool() -> None:
     )
     assert run.status == 0, run.err
     assert run.json["synthetic"] == "other.npz"
-    assert sum(run.json["images"]["synthetic"].values()) == 27  # round(80 / 3)
+    assert sum(run.json["images"]["synthetic"].values()) == 53  # round(160 / 3)
 
 
 def test_the_ratio_can_be_chosen_on_validation_images_and_may_be_none() -> None:
@@ -199,7 +199,7 @@ def test_export_keeps_pixels_labels_and_flags() -> None:
 
 def test_evaluate_prints_protocol_and_floor() -> None:
     assert synthaug("generate", "--per-class", "40", "--out", "s.h5").status == 0
-    run = synthaug("evaluate", "--real", "phantom:n=400", "--size", "28", "--synthetic", "s.h5", "--json")
+    run = synthaug("evaluate", "--real", TINY[1], "--size", "28", "--synthetic", "s.h5", "--json")
     assert run.status == 0, run.err
     rows = run.json["fidelity"]
     assert {"FID", "KID", "IS", "precision", "recall", "density", "coverage"} <= {r["metric"] for r in rows}

@@ -22,6 +22,7 @@ TINY = """
 size = 28
 steps = 2
 width = 4
+watch = false
 [train-classifier]
 steps = 3
 [experiment]
