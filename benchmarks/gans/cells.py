@@ -1,14 +1,12 @@
 """What one cell of a table is, how it is named by everything it depends on, and where it is kept."""
 
-import fcntl
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock
 from protocols import PROTOCOLS
 
 from synthaug.augment.atomic import replacing
@@ -132,11 +130,8 @@ def store(cell: Cell, place: Place, record: Record) -> None:
         fresh.write_text(json.dumps(record))
 
 
-@contextmanager
-def alone(place: Place, what: str) -> Iterator[None]:
-    """Let no other process do the same thing at the same time."""
-    path = place.work / "locks" / what
+def alone(place: Place, cell: Cell) -> BaseFileLock:
+    """A lock to hold while a cell is made: no other process makes it at the same time."""
+    path = place.work / "locks" / cell.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return FileLock(path)

@@ -39,7 +39,7 @@ def make(cell: Cell, place: Place) -> Record:
     """The cell's record; trained and scored unless it is stored."""
     if cell.needs is not None:
         make(cell.needs, place)
-    with alone(place, cell.name):
+    with alone(place, cell):
         record = stored(cell, place)
         if record is None:
             record = made(cell, place, one_thread())
@@ -56,7 +56,7 @@ def made(cell: Cell, place: Place, fabric: Fabric) -> Record:
         assert cell.needs is not None
         pair = read_pair(cell.needs, place, data)
     else:
-        judge = judge_of(cell, labelled, data, place, fabric)
+        judge = judge_of(cell, labelled, data, fabric)
         pair = fit(
             labelled,
             config,
@@ -105,17 +105,16 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def judge_of(cell: Cell, labelled: LabeledImages, data: Material, place: Place, fabric: Fabric) -> Judge:
+def judge_of(cell: Cell, labelled: LabeledImages, data: Material, fabric: Fabric) -> Judge:
     """Looks with a classifier that was trained on the very images the generator has."""
     known = data.known
     train = labelled if len(known.class_names) == len(labelled.class_names) else known.train
-    with alone(place, f"{cell.data}-judge"):
-        extractor = extractors_for(
-            ["domain"],
-            Splits(train, known.val, known.test, f"{cell.data}, fit as"),
-            fabric=fabric,
-            steps=PROTOCOLS[cell.data].classifier_steps,
-        )[0]
+    (extractor,) = extractors_for(
+        ["domain"],
+        Splits(train, known.val, known.test, f"{cell.data}, fit as"),
+        fabric=fabric,
+        steps=PROTOCOLS[cell.data].classifier_steps,
+    )
     return Judge(data.judge, extractor, labelled)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from cells import Cell, Place, alone
+from cells import Cell, Place
 from lightning_fabric import Fabric
 from protocols import PROTOCOLS, Material, first_of_each, material, thinned
 
@@ -75,20 +75,19 @@ def yardstick(data: str, extractors: tuple[str, ...], place: Place, fabric: Fabr
     reference = {m: images.reference.take(first_of_each(images.reference, n)[0]) for m, n in quotas.items()}
     floor = {m: images.fit.take(first_of_each(images.fit, n)[0]) for m, n in quotas.items()}
     known = images.known
-    with alone(place, f"{data}-yardstick"):
-        found = extractors_for(
-            list(extractors),
-            Splits(known.test, known.val, known.train, f"{data}, reference as"),
-            fabric=fabric,
-            inception_weights=place.inception_weights,
-            steps=protocol.classifier_steps,
-        )
-        if fabric.strategy.precision.precision == "bf16-mixed":  # as trainings: where the hardware has it
-            found = [in_bf16(e) if e.protocol.name.startswith("inception") else e for e in found]
-        ready = Yardstick(images, tuple(found), reference, floor, lpips(place, protocol.lpips))
-        for measure, extractor in zip(extractors, found, strict=True):
-            for part in (reference[measure], floor[measure]):
-                extractor.extract(part.take(content_order(part)))  # the order in which sets have them
+    found = extractors_for(
+        list(extractors),
+        Splits(known.test, known.val, known.train, f"{data}, reference as"),
+        fabric=fabric,
+        inception_weights=place.inception_weights,
+        steps=protocol.classifier_steps,
+    )
+    if fabric.strategy.precision.precision == "bf16-mixed":  # as trainings: where the hardware has it
+        found = [in_bf16(e) if e.protocol.name.startswith("inception") else e for e in found]
+    ready = Yardstick(images, tuple(found), reference, floor, lpips(place, protocol.lpips))
+    for measure, extractor in zip(extractors, found, strict=True):
+        for part in (reference[measure], floor[measure]):
+            extractor.extract(part.take(content_order(part)))  # the order in which sets have them
     return ready
 
 
