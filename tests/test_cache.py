@@ -73,7 +73,7 @@ class TestCache:
         with pytest.raises(DataError):
             cached_arrays([tmp_path / "x"], None, broken)
         left = [path for path in own_cache.rglob("*") if path.is_file() or path.name.startswith(".")]
-        assert {path.parent.name for path in left} == {"locks"}
+        assert {path.parent.name for path in left} <= {"locks"}
         assert not any(path.stat().st_size for path in left)
         assert (cached_arrays([tmp_path / "x"], None, lambda: {"a": GREY})["a"] == GREY).all()
 
