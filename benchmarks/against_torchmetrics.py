@@ -25,7 +25,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.extractors import extractors_for
 from synthaug.evaluation.features import BATCH, Extractor

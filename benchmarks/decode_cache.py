@@ -19,7 +19,7 @@ import numpy as np
 LOAD = """
 import json, sys, time
 from pathlib import Path
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 wall, cpu = time.perf_counter(), time.process_time()
 splits = load_dataset(sys.argv[1], Path(sys.argv[2]))
 print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, len(splits.train)]))

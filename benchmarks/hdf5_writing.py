@@ -16,8 +16,8 @@ from statistics import median
 import h5py
 import torch
 
-from synthaug.augment.datasets import load_dataset
-from synthaug.augment.formats import write_images
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.hdf5.compression import COMPRESSIONS
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import Pixels
 from synthaug.evaluation.copies import CopyDetector
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from lightning_fabric import Fabric
 
-from synthaug.augment.datasets import load_dataset
-from synthaug.augment.formats import read_images
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.evaluation.diagnosis import View, diagnose
 from synthaug.evaluation.extractors import extractors_for

@@ -15,8 +15,8 @@ from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.transforms import classical_augmentation

@@ -86,7 +86,7 @@ def folder_as_it_is(source: str, reading: Reading, writing: Writing, said: Seque
     Raises:
         UsageError: it is no DICOM folder, or files that are sent as they are leave no room for an option.
     """
-    from synthaug.augment.formats import format_of
+    from synthaug.augment.formats.registry import format_of
 
     folder = Path(source)
     if not folder.is_dir() or format_of(folder) != "dicom":
@@ -108,7 +108,7 @@ def folder_to_resume(target: Path, source: str, overwrite: bool) -> Path:
         UsageError: it holds other images, was made with other options, or is to be replaced and gone on with.
     """
     from synthaug.augment.archive.sending import noted
-    from synthaug.augment.formats import read_attributes
+    from synthaug.augment.formats.registry import read_attributes
 
     if overwrite:
         raise UsageError("--resume and --overwrite: expected one, going on or starting again")
@@ -183,7 +183,7 @@ def send_as_it_is(
     """
     from synthaug.augment.archive.instances import exported_instances
     from synthaug.augment.archive.sending import digest, noted, refuse_begun, state_of
-    from synthaug.augment.formats import read_attributes, read_images
+    from synthaug.augment.formats.registry import read_attributes, read_images
     from synthaug.augment.stream import ImageStream
     from synthaug.evaluation.gate import ATTRIBUTE
 

@@ -60,7 +60,7 @@ def read_synthetic(path: Path, splits: "Splits") -> "LabeledImages":
     import numpy as np
 
     from synthaug.augment.fingerprint import SeenImages, refuse_leak
-    from synthaug.augment.formats import read_images
+    from synthaug.augment.formats.registry import read_images
     from synthaug.generators.sampling import Synthesizer, shipped
 
     images = read_images(path)

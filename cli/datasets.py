@@ -10,7 +10,7 @@ from synthaug.cli.runtime import data_root
 
 def datasets(root: DataRoot = None, config_file: Config = None, as_json: Json = False) -> None:
     """List the data sets by name, and the folders of images below --data-root."""
-    from synthaug.augment.datasets import list_datasets
+    from synthaug.augment.datasets.load import list_datasets
 
     out = Output(as_json)
     where = data_root(root)

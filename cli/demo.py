@@ -23,7 +23,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Generator, synthetic images, classifiers, fidelity and verdict on procedural chest radiographs."""
-    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.datasets.load import load_dataset
 
     options = ExperimentOptions(
         dataset=DATA,

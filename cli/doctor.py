@@ -9,8 +9,8 @@ def doctor(root: DataRoot = None, config_file: Config = None, as_json: Json = Fa
     """Versions, device, precision, cores, cache, and which data sets are found."""
     import shutil
 
-    from synthaug.augment.cache import cache_folder
-    from synthaug.augment.datasets import list_datasets
+    from synthaug.augment.datasets.load import list_datasets
+    from synthaug.augment.files.cache import cache_folder
     from synthaug.evaluation.pages import versions
     from synthaug.generators.sampling import shipped
 

@@ -72,9 +72,9 @@ def evaluate(
     Reference: the real training split. Floor: held-out real validation images in place of the synthetic ones.
     The test split is not looked at. Exit status 3 when near copies of training images are among them.
     """
-    from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import load_dataset
-    from synthaug.augment.formats import read_images
+    from synthaug.augment.datasets.load import load_dataset
+    from synthaug.augment.files.atomic import refuse_existing
+    from synthaug.augment.formats.registry import read_images
     from synthaug.evaluation.assessment import assess
     from synthaug.evaluation.assessment_report import write_assessment
     from synthaug.evaluation.extractors import extractors_for

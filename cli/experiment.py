@@ -111,7 +111,7 @@ def experiment(
 
     Exit status 3 when they harm.
     """
-    from synthaug.augment.datasets import load_dataset, reading_for
+    from synthaug.augment.datasets.load import load_dataset, reading_for
 
     if fractions and labels_per_class:
         raise UsageError("--fractions and --labels-per-class: expected one of them")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from synthaug.augment.blend import match_classes
-from synthaug.augment.datasets import load_dataset, reading_for
+from synthaug.augment.datasets.load import load_dataset, reading_for
 from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.fingerprint import SeenImages, count_known, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits

@@ -80,7 +80,7 @@ def refuse_folder(folder: Path, options: ExperimentOptions, *, overwrite: bool, 
     """Raise `UsageError` for a run folder that is there already, or was started with other options."""
     import tomllib
 
-    from synthaug.augment.atomic import refuse_existing
+    from synthaug.augment.files.atomic import refuse_existing
 
     stored = folder / "config.toml"
     if not (resume and stored.exists()):
@@ -106,7 +106,7 @@ def prepare(folder: Path, options: ExperimentOptions, *, resume: bool) -> None:
 
     import tomli_w
 
-    from synthaug.augment.atomic import replacing
+    from synthaug.augment.files.atomic import replacing
 
     stored = folder / "config.toml"
     if folder.exists() and not (resume and stored.exists()):

@@ -80,9 +80,9 @@ def export(
     when near copies of training images are among the synthetic ones.
     """
     from synthaug.augment.archive.instances import exported_instances
-    from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import licence_of, load_dataset, path_of, read_part, reading_for
-    from synthaug.augment.formats import format_of, read_attributes, write_images
+    from synthaug.augment.datasets.load import licence_of, load_dataset, path_of, read_part, reading_for
+    from synthaug.augment.files.atomic import refuse_existing
+    from synthaug.augment.formats.registry import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
     from synthaug.evaluation.gate import ATTRIBUTE

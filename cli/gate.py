@@ -111,8 +111,8 @@ def _named(
     spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: Reading
 ) -> "Splits":
     """A data set to compare with, named or at a path, at the smaller of both sizes."""
-    from synthaug.augment.datasets import load_dataset
-    from synthaug.augment.medmnist import find_medmnist, medmnist_names
+    from synthaug.augment.datasets.load import load_dataset
+    from synthaug.augment.datasets.medmnist import find_medmnist, medmnist_names
 
     side, size = image_shape[1], None
     if spec in medmnist_names():  # the stored size next above the images', else the largest
@@ -180,7 +180,7 @@ def _training_set(synthesizer: "Synthesizer", root: Path) -> "Splits | None":
 
 def _likely_sources(synthesizer: "Synthesizer", root: Path) -> list[_Source]:
     """What the run or the card speaks of, as far as it is on this machine."""
-    from synthaug.augment.datasets import list_datasets
+    from synthaug.augment.datasets.load import list_datasets
 
     if of_run := _of_run(synthesizer.path.parent / "config.toml"):
         return [of_run]
@@ -205,7 +205,7 @@ def _of_run(config: Path) -> _Source | None:
 
 def _found(source: _Source, root: Path, image_shape: tuple[int, int, int]) -> "Splits | None":
     """The data set as the generator was trained on it, if it is still there."""
-    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.datasets.load import load_dataset
     from synthaug.augment.errors import SynthaugError
 
     channels, side, _ = image_shape

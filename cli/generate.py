@@ -76,8 +76,8 @@ def generate(
     Exit status 3, and no file, when near copies of training images are among them, or when images made again
     are not those of the file.
     """
-    from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.formats import format_of, write_images
+    from synthaug.augment.files.atomic import refuse_existing
+    from synthaug.augment.formats.registry import format_of, write_images
     from synthaug.augment.hdf5.partial import is_in_place
     from synthaug.augment.progress import progress_bar
     from synthaug.cli.making import Making, training_digest
@@ -175,7 +175,7 @@ def _filling_up(
     """How many images of each label bring every class of a data set up to its largest."""
     from synthaug.augment.balance import sampling_plan
     from synthaug.augment.blend import match_classes
-    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.datasets.load import load_dataset
 
     train = load_dataset(dataset, root, split_seed=split_seed, reading=reading).train
     wanted = sampling_plan(match_classes(train, names).labels, len(names))

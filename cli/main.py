@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.errors import SynthaugError
+from synthaug.augment.files.clock import moment_of_writing
 from synthaug.cli.datasets import datasets
 from synthaug.cli.demo import demo
 from synthaug.cli.doctor import doctor

@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from synthaug.augment.datasets import load_dataset
-from synthaug.augment.formats import FORMATS, write_images
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.formats.registry import FORMATS, write_images
 from synthaug.augment.hdf5.file import SCHEMA
 from synthaug.augment.hdf5.partial import PartialSet
 from synthaug.augment.reading import Reading, refuse_unheeded

@@ -41,8 +41,8 @@ def remake(
         DataError: the file holds no provenance, or a generator is not found.
         GateError: the pixels are not those of the file.
     """
-    from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.formats import format_of, read_attributes, read_images, write_images
+    from synthaug.augment.files.atomic import refuse_existing
+    from synthaug.augment.formats.registry import format_of, read_attributes, read_images, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.evaluation.gate import ATTRIBUTE
     from synthaug.generators.remaking import differing_form, find_makers, remade

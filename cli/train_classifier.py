@@ -95,9 +95,9 @@ def train_classifier(
     """Train on the blend, choose the checkpoint on validation, and score the test split once."""
     from dataclasses import asdict
 
-    from synthaug.augment.atomic import refuse_existing
     from synthaug.augment.balance import blend_plan
-    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.datasets.load import load_dataset
+    from synthaug.augment.files.atomic import refuse_existing
     from synthaug.classifiers.architectures import build_classifier
     from synthaug.classifiers.prediction import predict
     from synthaug.classifiers.training import ClassifierConfig

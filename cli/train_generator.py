@@ -96,8 +96,8 @@ def train_generator(
     import shutil
     from dataclasses import asdict, replace
 
-    from synthaug.augment.atomic import refuse_existing
-    from synthaug.augment.datasets import licence_of, load_dataset, reading_for
+    from synthaug.augment.datasets.load import licence_of, load_dataset, reading_for
+    from synthaug.augment.files.atomic import refuse_existing
     from synthaug.generators.diffaugment import policy
     from synthaug.generators.players import check_recipe
     from synthaug.generators.presets import preset as preset_named
@@ -196,7 +196,7 @@ def _unlabelled(
     """The training images of another data set, without those that validate or test here."""
     import numpy as np
 
-    from synthaug.augment.datasets import load_dataset
+    from synthaug.augment.datasets.load import load_dataset
     from synthaug.augment.fingerprint import SeenImages
     from synthaug.augment.transforms import matching
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.evaluation.arms import Arm, Recipe
 from synthaug.evaluation.design import Amount, Unit
 from synthaug.evaluation.statistics import Probabilities

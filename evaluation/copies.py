@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from synthaug.augment.cache import kept
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.cache import kept
 from synthaug.augment.images import Indices, LabeledImages, Pixels
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.neighbours import Distances

@@ -11,8 +11,8 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from synthaug.augment.cache import kept
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.files.cache import kept
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.transforms import resize, to_unit_range, with_channels
 from synthaug.classifiers.architectures import build_classifier

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from numpy.lib.format import open_memmap
 
-from synthaug.augment.cache import kept
+from synthaug.augment.files.cache import kept
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.progress import progress_bar
 from synthaug.evaluation.score import Protocol

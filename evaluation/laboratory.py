@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from lightning_fabric import Fabric
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.balance import blend_plan, sampling_plan
 from synthaug.augment.blend import match_classes
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.hdf5 import count_hdf5, read_hdf5, write_hdf5
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import donor_and_recipient

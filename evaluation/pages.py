@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 
 PACKAGES = (
     "synthaug",

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.blend import add_synthetic, blend
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.prediction import predict

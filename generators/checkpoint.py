@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures import architecture

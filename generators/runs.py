@@ -9,8 +9,8 @@ from typing import Any
 import tomli_w
 from lightning_fabric import Fabric
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError, GateError, UsageError
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import GeneratorCard, save_generator

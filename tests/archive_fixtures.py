@@ -11,7 +11,7 @@ from cli_runner import Run, synthaug
 from conftest import tiny_images
 from orthanc import Orthanc, archive, credentials
 
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.stream import ImageStream
 
 pytest.importorskip("dicomweb_client")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.arms import CEILING, SYNTHETIC_ONLY, Arm, classical_arms, synthetic_arms

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.arms import (
     AUGMENTED,
     Arm,

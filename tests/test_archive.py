@@ -27,7 +27,7 @@ from pydicom import Dataset, dcmread
 
 from synthaug.augment.archive.instances import exported_instances
 from synthaug.augment.archive.sending import acknowledged
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 

@@ -16,7 +16,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from synthaug.augment.archive.instances import exported_instances
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

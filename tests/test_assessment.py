@@ -10,8 +10,8 @@ import pytest
 from lightning_fabric import Fabric
 from report_page import Page
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.assessment import Assessment, assess
 from synthaug.evaluation.assessment_report import write_assessment
 from synthaug.evaluation.extractors import extractors_for

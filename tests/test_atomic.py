@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import UsageError
-from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.files.atomic import replacing
+from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.stream import ImageStream
 
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 rename = Path.rename
 def killed(path, to):  # between the two renames that put a folder in another's place
     if to == Path(sys.argv[1]):
@@ -36,7 +36,7 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path, tiny):
     script = f"""
 import os, signal
 from pathlib import Path
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 with replacing(Path({str(path)!r})) as fresh:
     fresh.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthaug.augment.cache import cached_arrays, kept
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.cache import cached_arrays, kept
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8)
 

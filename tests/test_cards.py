@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

@@ -10,9 +10,9 @@ from torchmetrics.functional.classification import (
     multiclass_calibration_error,
 )
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.classifiers.training import ClassifierConfig, train_classifier
 from synthaug.evaluation.classification import (
     AT_SPECIFICITY,

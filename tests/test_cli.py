@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cli_runner import synthaug
 
-from synthaug.augment.formats import read_attributes, read_images
+from synthaug.augment.formats.registry import read_attributes, read_images
 from synthaug.augment.hdf5 import read_hdf5
 
 TINY = ("--dataset", "phantom:n=320", "--size", "28", "--device", "cpu")

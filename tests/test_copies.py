@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Pixels
-from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.copies import CopyDetector
 

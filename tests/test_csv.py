@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream

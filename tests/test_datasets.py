@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from picture_folders import put
 
-from synthaug.augment.datasets import licence_of, list_datasets, load_dataset, read_part
+from synthaug.augment.datasets.load import licence_of, list_datasets, load_dataset, read_part
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.stream import ImageStream
 

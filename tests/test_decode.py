@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from synthaug.augment.decode import decode_files, decode_images
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.decode import decode_files, decode_images
 from synthaug.augment.reading import Reading
 
 

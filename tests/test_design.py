@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from experiment_fixtures import tiny_splits
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.phantom import phantom
 from synthaug.augment.splits import donor_and_recipient, few_of_each_class, whole_groups
 from synthaug.evaluation.design import ALL, Amount, Design, Unit
 

@@ -20,9 +20,9 @@ from false_generators import (
 )
 from lightning_fabric import Fabric
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.training import ClassifierConfig, train_classifier

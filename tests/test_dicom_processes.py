@@ -13,9 +13,9 @@ import pytest
 from conftest import tiny_images
 from dicom_exports import export
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.errors import SynthaugError
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from foreign_dicom import PACKAGED, foreign
 
-from synthaug.augment.cache import cache_folder
 from synthaug.augment.dicom import read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import read_images
+from synthaug.augment.files.cache import cache_folder
+from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream

@@ -13,7 +13,7 @@ from debian import debian_package
 from dicom3tools_programs import dicom3tools_program
 from dicom_exports import CLASSES, DESCRIBED, KINDS, export, images
 
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import PLAINLY, Writing

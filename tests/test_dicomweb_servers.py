@@ -15,7 +15,7 @@ from cli_runner import Run, synthaug
 from conftest import tiny_images
 
 from synthaug.augment.archive.instances import exported_instances
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.stream import ImageStream
 
 pytest.importorskip("dicomweb_client")

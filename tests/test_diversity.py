@@ -13,9 +13,9 @@ from scipy.ndimage import gaussian_filter
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 from torchvision.models import squeezenet1_1
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.diversity import disjoint_pairs, diversity, ms_ssim_measure
 from synthaug.evaluation.perceptual import Perceptual, perceptual_distance
 from synthaug.evaluation.protocol import comparable_sets, parts_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cli_runner import synthaug
 
-from synthaug.augment.datasets import load_dataset, named_datasets
+from synthaug.augment.datasets.load import load_dataset, named_datasets
 from synthaug.cli.experiment_images import laboratory
 from synthaug.cli.experiment_options import REST, ExperimentOptions
 from synthaug.cli.train_classifier import AUTO

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 from synthaug.cli.experiment_options import ExperimentOptions
 from synthaug.cli.experiment_time import count_generators, expected_seconds, in_words, of_classifier
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from cli_runner import synthaug
 
-from synthaug.augment.formats import read_attributes, write_images
-from synthaug.augment.phantom import phantom
+from synthaug.augment.datasets.phantom import phantom
+from synthaug.augment.formats.registry import read_attributes, write_images
 from synthaug.augment.stream import ImageStream
 
 

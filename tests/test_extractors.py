@@ -10,9 +10,9 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import save_file
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.extractors import extractors_for
 from synthaug.evaluation.features import Extractor
 

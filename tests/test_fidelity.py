@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation import features as features_module
 from synthaug.evaluation.features import Extractor, Features
 from synthaug.evaluation.fidelity import fidelity_scores

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import GateError
 from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, image_fingerprints, refuse_leak
 from synthaug.augment.images import concatenate
-from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import resize, with_bits
 
 

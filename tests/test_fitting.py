@@ -6,7 +6,7 @@ from cli_runner import synthaug
 from conftest import tiny_images
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.stream import ImageStream
 
 

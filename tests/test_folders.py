@@ -9,9 +9,9 @@ import tifffile
 from picture_folders import put
 from PIL import Image
 
-from synthaug.augment.datasets import list_datasets, load_dataset, read_part
+from synthaug.augment.datasets.load import list_datasets, load_dataset, read_part
 from synthaug.augment.errors import DataError
-from synthaug.augment.formats import read_images
+from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.reading import Reading
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import format_of, read_images, write_images
+from synthaug.augment.formats.registry import format_of, read_images, write_images
 from synthaug.augment.images import PARTS, concatenate
 from synthaug.augment.pseudonym import pseudonym
 from synthaug.augment.reading import Reading

@@ -8,7 +8,7 @@ import pytest
 import torch
 from cli_runner import synthaug
 
-from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.architectures.resnet import ResidualGenerator

@@ -14,8 +14,8 @@ from gan_fixtures import SOURCE, TINY, checkpoint_of, dark_and_bright, log_of, o
 from PIL import Image
 from safetensors.torch import load_file
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.phantom import phantom
 from synthaug.generators.checkpoint import load_generator
 from synthaug.generators.config import GANConfig
 from synthaug.generators.runs import OwnGenerator, Source, train_run
@@ -142,7 +142,7 @@ LONG_TRAINING = """
 import sys
 from pathlib import Path
 from lightning_fabric import Fabric
-from synthaug.augment.phantom import phantom
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.generators.config import GANConfig
 from synthaug.generators.runs import Source, train_run
 config = GANConfig(steps=10**6, batch_size=8, latent_dim=8, width=4, interval=20)

@@ -10,8 +10,8 @@ import pytest
 from cli_runner import synthaug
 from foreign_dicom import foreign
 
-from synthaug.augment.datasets import load_dataset
-from synthaug.augment.formats import write_images
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.reading import Reading
 from synthaug.augment.stream import ImageStream

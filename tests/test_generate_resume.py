@@ -9,7 +9,7 @@ from cli_runner import synthaug
 from killed_runs import kill_runs
 from PIL import Image
 
-from synthaug.augment.formats import read_images
+from synthaug.augment.formats.registry import read_images
 from synthaug.generators.sampling import Synthesizer
 
 N, SHARD = 150, 20

@@ -10,7 +10,7 @@ import pytest
 from debian import debian_package
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.hdf5.compression import COMPRESSIONS
 from synthaug.augment.hdf5.dataset import HDF5Dataset
 from synthaug.augment.images import concatenate

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.hdf5.dataset import HDF5Dataset
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing

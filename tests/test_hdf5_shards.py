@@ -11,7 +11,7 @@ import pytest
 from debian import debian_package
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import read_attributes, read_images, write_images
+from synthaug.augment.formats.registry import read_attributes, read_images, write_images
 from synthaug.augment.hdf5 import count_hdf5
 from synthaug.augment.images import concatenate
 from synthaug.augment.stream import ImageStream

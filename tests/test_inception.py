@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.features import Extractor
 from synthaug.evaluation.frechet import frechet_distance
 from synthaug.evaluation.inception import inception_extractor

@@ -9,10 +9,10 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.copies import CopyDetector
 from synthaug.evaluation.memorization import Memorization, measure_memorization

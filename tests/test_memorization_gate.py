@@ -9,9 +9,9 @@ import pydicom
 import pytest
 from cli_runner import synthaug
 
-from synthaug.augment.formats import read_attributes, read_images, write_images
+from synthaug.augment.datasets.phantom import phantom
+from synthaug.augment.formats.registry import read_attributes, read_images, write_images
 from synthaug.augment.images import LabeledImages, concatenate
-from synthaug.augment.phantom import phantom
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.transforms import resize
 from synthaug.evaluation.gate import ATTRIBUTE

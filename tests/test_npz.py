@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.formats import read_images, write_images
+from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.images import PARTS
 from synthaug.augment.stream import ImageStream
 

@@ -14,8 +14,8 @@ from scipy.stats import ttest_1samp, ttest_ind
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 from torchvision.models import squeezenet1_1
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.pairs import (
     MEASURES,
     compare_pairs,

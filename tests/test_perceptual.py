@@ -11,8 +11,8 @@ import torch
 import torchmetrics
 from torchvision.models import squeezenet1_1
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
-from synthaug.augment.phantom import phantom
 from synthaug.augment.transforms import to_unit_range
 from synthaug.evaluation.perceptual import Perceptual, perceptual_distance
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from synthaug.augment.datasets.phantom import CLASS_NAMES, phantom
 from synthaug.augment.errors import UsageError
-from synthaug.augment.phantom import CLASS_NAMES, phantom
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.protocol import by_content, comparable_sets, left_out, parts_of
 
 

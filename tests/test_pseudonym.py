@@ -9,7 +9,7 @@ from foreign_dicom import foreign
 
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import write_images
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import Splits
 from synthaug.augment.pseudonym import of_same_patients, pseudonym, salt_of, without_names
 from synthaug.augment.splits import draw_splits

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.pairs import MEASURES
 from synthaug.evaluation.protocol import comparable_sets, parts_of
 from synthaug.evaluation.published import pixel_fd, published_form, random_partners

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.errors import GateError
 from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, image_fingerprints, refuse_leak
 

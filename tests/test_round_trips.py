@@ -16,7 +16,7 @@ pytest.importorskip("hypothesis", reason="hypothesis draws the sets: pip install
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synthaug.augment.formats import read_attributes, read_images, write_images
+from synthaug.augment.formats.registry import read_attributes, read_images, write_images
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages
 from synthaug.augment.pseudonym import PSEUDONYM
 from synthaug.augment.stream import ImageStream

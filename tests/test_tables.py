@@ -8,7 +8,7 @@ from picture_folders import put
 from PIL import Image
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.formats import read_images
+from synthaug.augment.formats.registry import read_images
 from synthaug.augment.reading import Reading
 
 READERS = ["csv", "folder", "dicom"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cli_runner import synthaug
 
-from synthaug.augment.datasets import load_dataset
-from synthaug.augment.formats import write_images
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.formats.registry import write_images
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.presets import PRESETS
 from synthaug.generators.sampling import Synthesizer

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from experiment_fixtures import laboratory, names, tiny_splits
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.fingerprint import canonical_fingerprints
 from synthaug.augment.images import LabeledImages, Splits, concatenate
-from synthaug.augment.phantom import phantom
 from synthaug.augment.pseudonym import without_names
 from synthaug.evaluation.arms import AUGMENTED, REAL, Arm, competing_arms
 from synthaug.evaluation.cells import cell_path, read_cell, write_cell

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from gan_fixtures import on_cpu
 
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.augment.phantom import phantom
 from synthaug.evaluation.extractors import extractors_for
 from synthaug.evaluation.vitals import Judge, can_judge, judge_of
 

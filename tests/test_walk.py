@@ -10,7 +10,7 @@ from PIL import Image
 
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.formats import read_images
+from synthaug.augment.formats.registry import read_images
 from synthaug.augment.reading import Reading
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8)

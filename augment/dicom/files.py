@@ -14,13 +14,13 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
-from synthaug.augment.decode import NAMED, warn_of_bad
 from synthaug.augment.dicom.keywords import names_patient, text_of
 from synthaug.augment.dicom.labels import About, about, has_split_folders, labels_csv
 from synthaug.augment.errors import DataError, SynthaugError
+from synthaug.augment.files.decode import NAMED, warn_of_bad
+from synthaug.augment.files.walk import files_below, is_picture, unreadable
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import Reading
-from synthaug.augment.walk import files_below, is_picture, unreadable
 
 log = logging.getLogger("synthaug")
 MOST_DEFLATED = 1032  # times smaller can deflate make zeros

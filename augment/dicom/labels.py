@@ -12,7 +12,7 @@ from pydicom import Dataset
 
 from synthaug.augment.dicom.keywords import text_of
 from synthaug.augment.errors import DataError
-from synthaug.augment.folder_table import LABELS, SPLIT_NAMES, Table, read_rows, refuse_twice
+from synthaug.augment.files.table import LABELS, SPLIT_NAMES, Table, read_rows, refuse_twice
 from synthaug.augment.images import PARTS
 from synthaug.augment.labels import class_order
 from synthaug.augment.reading import Reading

@@ -11,7 +11,6 @@ import numpy as np
 from pydicom import Dataset
 from pydicom import __version__ as pydicom_version
 
-from synthaug.augment.cache import Arrays, cache_folder, cached_arrays
 from synthaug.augment.dicom.files import (
     BadFiles,
     DicomImage,
@@ -26,9 +25,10 @@ from synthaug.augment.dicom.keywords import check_keywords
 from synthaug.augment.dicom.labels import class_names, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
+from synthaug.augment.files.walk import files_below
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import AS_STORED, Reading
-from synthaug.augment.walk import files_below
 
 log = logging.getLogger("synthaug")
 VERSION = 1  # of how pixels are shown: another one does not take what the cache has

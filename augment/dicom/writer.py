@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from joblib import cpu_count
 
-from synthaug.augment.clock import moment_of_writing
 from synthaug.augment.dicom.codes import refuse_wrong_terms
 from synthaug.augment.dicom.directory import FILE_NAME, Entry, file_id, write_dicomdir
 from synthaug.augment.dicom.image import Export, Source, can_be_noted, derived_uid, sha256
 from synthaug.augment.dicom.processes import side_by_side
 from synthaug.augment.dicom.template import Template
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.files.clock import moment_of_writing
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream, write_facts
 from synthaug.augment.writing import PLAINLY, Writing

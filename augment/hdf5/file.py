@@ -20,8 +20,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.files.cache import cached_rows
 from synthaug.augment.hdf5.compression import compression_options, require_filters
 from synthaug.augment.hdf5.foreign import read_foreign
 from synthaug.augment.hdf5.shards import (

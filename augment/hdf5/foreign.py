@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from synthaug.augment.cache import cached_rows
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.cache import cached_rows
 from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.hdf5.shards import sources_of
 from synthaug.augment.images import LabeledImages, Pixels

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import GateError, SynthaugError, UsageError
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.hdf5.file import stream_file, write_file
 from synthaug.augment.hdf5.shards import (
     digest_of,

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from synthaug.augment.atomic import replacing
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.evaluation.arms import CHOSEN
 from synthaug.evaluation.gain_figures import CEILING, COMPETITOR
 

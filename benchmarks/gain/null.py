@@ -30,7 +30,7 @@ from null_experiment import commit, run_experiment
 from null_kinds import KINDS
 from null_page import write_page
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 
 Record = dict[str, Any]
 Task = tuple[str, int]  # kind, number

@@ -9,7 +9,7 @@ from measured import EXPERIMENTS, Measured
 from own import own_section
 from phrases import Facts, amounts, area_of, interval, reading_of, said
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.evaluation.arms import CEILING, CHOSEN, DONOR
 
 KEPT = ("verdict", "sentence", "gains", "arms", "data", "cells", "config", "versions")

@@ -20,9 +20,9 @@ from making import one_thread
 from rendering import as_markdown, short
 from scoring import is_taken_for_its_class
 
-from synthaug.augment.atomic import replacing
-from synthaug.augment.datasets import load_dataset
-from synthaug.augment.formats import read_images
+from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.files.atomic import replacing
+from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.extractors import extractors_for
 

@@ -9,7 +9,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock
 from protocols import PROTOCOLS
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.generators.config import GANConfig
 from synthaug.generators.presets import preset
 

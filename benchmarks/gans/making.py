@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from scoring import ROUNDS, examples, score, yardstick
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.extractors import extractors_for

@@ -13,7 +13,7 @@ from rendering import IN_EXCESS, NEAREST, PUBLISHED, Rows, overall, pairs, per_c
 from tables import Block, Choice, Table, cell_of
 from verdicts import asked_class, goal, goal_few, order
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 
 INTRODUCTION = """# Results: generators, side by side
 

@@ -9,7 +9,7 @@ from cells import Place, stored
 from PIL import Image, ImageDraw, ImageFont
 from tables import Choice, Table, cell_of
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import Pixels
 from synthaug.augment.pictures import image_grid
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from synthaug.augment.blend import match_classes
-from synthaug.augment.datasets import load_dataset
+from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import Indices, LabeledImages, Splits, concatenate
 from synthaug.augment.splits import draw_splits
 from synthaug.evaluation.protocol import content_order

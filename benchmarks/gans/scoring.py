@@ -17,7 +17,7 @@ from cells import Cell, Place
 from lightning_fabric import Fabric
 from protocols import PROTOCOLS, Material, first_of_each, material, thinned
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.scores import auroc

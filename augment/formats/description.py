@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from synthaug.augment.atomic import replacing
-from synthaug.augment.card import data_card
-from synthaug.augment.contents import Contents
-from synthaug.augment.croissant import croissant
+from synthaug.augment.files.atomic import replacing
+from synthaug.augment.formats.card import data_card
+from synthaug.augment.formats.contents import Contents
+from synthaug.augment.formats.croissant import croissant
 
 README, CROISSANT = "README.md", "croissant.json"
 GROWING = "sent-"  # what an archive acknowledged (`archive.sending`): no part of the set

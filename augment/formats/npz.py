@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.formats.npz_writer import write_npz
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages, Splits, concatenate
 from synthaug.augment.labels import normal_first
-from synthaug.augment.npz_writer import write_npz
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import Attributes, plain_facts

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from synthaug.augment.clock import moment_of_writing
-from synthaug.augment.contents import Contents
-from synthaug.augment.folder_table import LABELS
+from synthaug.augment.files.clock import moment_of_writing
+from synthaug.augment.files.table import LABELS
+from synthaug.augment.formats.contents import Contents
 
 # The context of version 1.0, word for word as the specification gives it (its section "JSON-LD context").
 CONTEXT: dict[str, Any] = {

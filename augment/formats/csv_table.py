@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.folder_table import (
+from synthaug.augment.files.picture_files import read_pictures
+from synthaug.augment.files.table import (
     Row,
     Table,
     groups_of,
@@ -16,12 +17,11 @@ from synthaug.augment.folder_table import (
     split_of,
     synthetic_of,
 )
+from synthaug.augment.files.walk import is_file
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_order
-from synthaug.augment.picture_files import read_pictures
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.stream import Attributes, ImageStream
-from synthaug.augment.walk import is_file
 from synthaug.augment.writing import PLAINLY, Writing
 
 FILE_COLUMNS = ("file", "filename", "path", "image", "image_id", "Image Index")

@@ -11,10 +11,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from synthaug.augment.cache import cached_arrays
-from synthaug.augment.decode import decode_images
 from synthaug.augment.errors import DataError
-from synthaug.augment.folder import read_folder
+from synthaug.augment.files.cache import cached_arrays
+from synthaug.augment.files.decode import decode_images
+from synthaug.augment.formats.folder import read_folder
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.labels import class_order
 from synthaug.augment.splits import draw_splits

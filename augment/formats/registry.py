@@ -5,19 +5,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from synthaug.augment.atomic import refuse_existing, replacing
-from synthaug.augment.contents import Contents
-from synthaug.augment.csv_table import no_facts, read_csv, refuse_csv
-from synthaug.augment.description import describe, described
 from synthaug.augment.dicom import holds_dicom, read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.fitting import FOR_DICOM, FOR_FOLDERS, Fit, fitted
-from synthaug.augment.folder import is_image_folder, read_folder, write_folder
+from synthaug.augment.files.atomic import refuse_existing, replacing
+from synthaug.augment.files.picture_files import HEEDED
+from synthaug.augment.formats.contents import Contents
+from synthaug.augment.formats.csv_table import no_facts, read_csv, refuse_csv
+from synthaug.augment.formats.description import describe, described
+from synthaug.augment.formats.fitting import FOR_DICOM, FOR_FOLDERS, Fit, fitted
+from synthaug.augment.formats.folder import is_image_folder, read_folder, write_folder
+from synthaug.augment.formats.npz import read_npz, read_npz_attributes, write_npz
 from synthaug.augment.hdf5 import is_ours, read_hdf5, read_hdf5_attributes, write_hdf5
 from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.npz import read_npz, read_npz_attributes, write_npz
-from synthaug.augment.picture_files import HEEDED
 from synthaug.augment.pseudonym import without_names
 from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
 from synthaug.augment.stream import Attributes, ImageStream, read_facts

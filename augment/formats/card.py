@@ -6,7 +6,7 @@ a program can know the answers. A card holds no path and no patient's identifier
 
 from importlib.metadata import version
 
-from synthaug.augment.contents import MANY, Contents
+from synthaug.augment.formats.contents import MANY, Contents
 
 
 def data_card(contents: Contents, name: str, format: str, loading: str) -> str:

@@ -12,7 +12,7 @@ from filelock import FileLock
 from numpy.lib.format import open_memmap
 from platformdirs import user_cache_path
 
-from synthaug.augment.atomic import replacing
+from synthaug.augment.files.atomic import replacing
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

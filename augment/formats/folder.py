@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.folder_table import (
+from synthaug.augment.files.picture_files import read_pictures
+from synthaug.augment.files.table import (
     COLUMNS,
     LABELS,
     SPLIT_NAMES,
@@ -26,12 +27,11 @@ from synthaug.augment.folder_table import (
     split_of,
     synthetic_of,
 )
+from synthaug.augment.files.walk import files_below, is_picture
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_order
-from synthaug.augment.picture_files import read_pictures
 from synthaug.augment.reading import AS_STORED, Reading
 from synthaug.augment.stream import FACTS, ImageStream
-from synthaug.augment.walk import files_below, is_picture
 from synthaug.augment.writing import PLAINLY, Writing
 
 log = logging.getLogger("synthaug")

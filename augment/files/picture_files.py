@@ -7,12 +7,12 @@ from typing import IO
 
 import numpy as np
 
-from synthaug.augment.cache import Arrays, cached_arrays
-from synthaug.augment.decode import decode_files, not_whole, warn_of_bad
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.cache import Arrays, cached_arrays
+from synthaug.augment.files.decode import decode_files, not_whole, warn_of_bad
+from synthaug.augment.files.walk import unreadable
 from synthaug.augment.images import Indices, Pixels
 from synthaug.augment.reading import Reading
-from synthaug.augment.walk import unreadable
 
 log = logging.getLogger("synthaug")
 HEEDED = ("fit", "skip_bad")  # of `Reading`, beyond what every format heeds

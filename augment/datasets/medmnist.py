@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.formats.npz import load_npz
 from synthaug.augment.images import Splits
-from synthaug.augment.npz import load_npz
 
 SIZES = (28, 64, 128, 224)
 

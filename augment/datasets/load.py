@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from synthaug.augment.datasets.medmnist import find_medmnist, load_medmnist, medmnist_names
+from synthaug.augment.datasets.mednist import find_mednist, load_mednist
+from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.folder import is_image_folder, summarise_folder
-from synthaug.augment.formats import heeded, read_images
+from synthaug.augment.formats.folder import is_image_folder, summarise_folder
+from synthaug.augment.formats.registry import heeded, read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
-from synthaug.augment.medmnist import find_medmnist, load_medmnist, medmnist_names
-from synthaug.augment.mednist import find_mednist, load_mednist
-from synthaug.augment.phantom import phantom
 from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
 from synthaug.augment.splits import draw_splits, recorded_splits
 from synthaug.augment.transforms import as_asked

@@ -1,0 +1,1 @@
+"""The formats that images are read from and written to."""
