@@ -22,7 +22,7 @@ from synthaug.evaluation.laboratory import Laboratory, Synthesize
 from synthaug.evaluation.unlabelled import unlabelled
 from synthaug.generators.presets import preset
 from synthaug.generators.runs import OwnGenerator
-from synthaug.generators.training import check_images
+from synthaug.generators.training.gan import check_images
 
 log = logging.getLogger("synthaug")
 

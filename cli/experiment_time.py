@@ -63,7 +63,7 @@ def of_classifier(splits: "Splits", options: ExperimentOptions) -> float:
 def of_generator(splits: "Splits", options: ExperimentOptions) -> float:
     """Seconds of one training; its looks at validation images are not in it."""
     from synthaug.generators.presets import preset
-    from synthaug.generators.training import GANTraining
+    from synthaug.generators.training.gan import GANTraining
 
     config = replace(preset(options.preset), steps=options.generator_steps)
     training = GANTraining(splits.train, config, make_fabric(options.device, options.precision))

@@ -8,9 +8,9 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
     """List shipped generators, training presets and classifiers."""
     from synthaug.generators.architectures import ARCHITECTURES
     from synthaug.generators.objectives import OBJECTIVES
-    from synthaug.generators.players import build_players
     from synthaug.generators.presets import PRESETS
     from synthaug.generators.sampling import Synthesizer, shipped
+    from synthaug.generators.training.networks import build_players
 
     out = Output(as_json)
     cards = {name: Synthesizer(name).card for name in shipped()}

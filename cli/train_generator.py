@@ -98,13 +98,13 @@ def train_generator(
 
     from synthaug.augment.datasets.load import licence_of, load_dataset, reading_for
     from synthaug.augment.files.atomic import refuse_existing
-    from synthaug.generators.diffaugment import policy
-    from synthaug.generators.players import check_recipe
     from synthaug.generators.presets import preset as preset_named
     from synthaug.generators.runs import Source, train_run
     from synthaug.generators.sampling import find_generator
-    from synthaug.generators.training import check_images
-    from synthaug.generators.transfer import Origin
+    from synthaug.generators.training.diffaugment import policy
+    from synthaug.generators.training.gan import check_images
+    from synthaug.generators.training.networks import check_recipe
+    from synthaug.generators.training.transfer import Origin
 
     out = Output(as_json)
     chosen: dict[str, Any] = {

@@ -18,10 +18,10 @@ from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures import architecture
 from synthaug.generators.architectures.family import ConditionalGenerator
-from synthaug.generators.watch import Watch
+from synthaug.generators.training.monitor import Watch
 
 if TYPE_CHECKING:
-    from synthaug.generators.training import GANTraining
+    from synthaug.generators.training.gan import GANTraining
 
 FORMAT = "synthaug-generator/1"
 

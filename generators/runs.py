@@ -15,11 +15,11 @@ from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
 from synthaug.generators.config import GANConfig
-from synthaug.generators.loop import train_generator
 from synthaug.generators.sampling import Synthesizer, collect
-from synthaug.generators.training import GANTraining
-from synthaug.generators.transfer import Origin
-from synthaug.generators.watch import Judge
+from synthaug.generators.training.gan import GANTraining
+from synthaug.generators.training.loop import train_generator
+from synthaug.generators.training.monitor import Judge
+from synthaug.generators.training.transfer import Origin
 
 
 @dataclass(frozen=True)

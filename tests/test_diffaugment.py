@@ -5,7 +5,14 @@ import torch
 from torch.nn import functional as F
 
 from synthaug.augment.errors import UsageError
-from synthaug.generators.diffaugment import AUGMENTATIONS, color, cutout, diffaugment, policy, translation
+from synthaug.generators.training.diffaugment import (
+    AUGMENTATIONS,
+    color,
+    cutout,
+    diffaugment,
+    policy,
+    translation,
+)
 
 EVERY = tuple(AUGMENTATIONS)
 

@@ -16,8 +16,8 @@ from lightning_fabric import Fabric
 from synthaug.augment.transforms import to_unit_range
 from synthaug.evaluation.extractors import extractors_for
 from synthaug.evaluation.vitals import Judge, Vitals
-from synthaug.generators.players import build_players
-from synthaug.generators.training import random_numbers
+from synthaug.generators.training.gan import random_numbers
+from synthaug.generators.training.networks import build_players
 from synthaug.generators.value_range import to_uint8
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gans"))

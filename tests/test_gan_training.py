@@ -14,10 +14,10 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.loop import train_generator
 from synthaug.generators.presets import PRESETS, preset
 from synthaug.generators.runs import train_run
-from synthaug.generators.training import GANTraining, random_numbers
+from synthaug.generators.training.gan import GANTraining, random_numbers
+from synthaug.generators.training.loop import train_generator
 
 OBJECTIVES = ("hinge", "wgan-gp", "wgan")
 

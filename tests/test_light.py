@@ -11,10 +11,10 @@ from torch import nn
 from synthaug.generators.architectures.family import UNKNOWN
 from synthaug.generators.architectures.light import EnlargingConv, LightDiscriminator, LightGenerator
 from synthaug.generators.architectures.statistics import DetailStatistics, Statistics, fine_detail
-from synthaug.generators.batches import Batches
-from synthaug.generators.diffaugment import diffaugment
-from synthaug.generators.finishing import recalibrated
-from synthaug.generators.training import GANTraining, random_numbers
+from synthaug.generators.training.batches import Batches
+from synthaug.generators.training.batchnorm import recalibrated
+from synthaug.generators.training.diffaugment import diffaugment
+from synthaug.generators.training.gan import GANTraining, random_numbers
 
 SIZE = {"num_classes": 2, "image_size": 28, "channels": 1, "width": 4}
 LABELS = torch.arange(64) % 2

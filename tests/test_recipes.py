@@ -19,8 +19,8 @@ from synthaug.generators.checkpoint import (
 )
 from synthaug.generators.config import GANConfig
 from synthaug.generators.objectives import OBJECTIVES
-from synthaug.generators.players import build_players, check_recipe
-from synthaug.generators.training import GANTraining
+from synthaug.generators.training.gan import GANTraining
+from synthaug.generators.training.networks import build_players, check_recipe
 
 REFUSED = {("progressive", "wgan"), ("sndcgan", "wgan")}
 LEGAL = [pair for pair in product(ARCHITECTURES, OBJECTIVES) if pair not in REFUSED]
@@ -43,7 +43,7 @@ def recipe(name, goal, **more):
 @pytest.fixture
 def few_latents_for_norms(monkeypatch):
     """Batch norms are re-estimated on 128 images here, not on thousands."""
-    monkeypatch.setattr("synthaug.generators.training.RECALIBRATED", 128)
+    monkeypatch.setattr("synthaug.generators.training.gan.RECALIBRATED", 128)
 
 
 @pytest.mark.usefixtures("few_latents_for_norms")

@@ -9,8 +9,8 @@ from gan_fixtures import TINY, dark_and_bright, on_cpu
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.share import EVERY, MOST, AugmentationShare
-from synthaug.generators.training import GANTraining
+from synthaug.generators.training.adaptive_augment import EVERY, MOST, AugmentationShare
+from synthaug.generators.training.gan import GANTraining
 
 CONFIG = GANConfig(diffaugment_share=0.3, overfit=0.5)
 

@@ -9,8 +9,8 @@ from gan_fixtures import TINY, dark_and_bright, on_cpu
 from synthaug.generators.architectures.family import UNKNOWN
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.slope import LEAST, SlopeWeight
-from synthaug.generators.training import GANTraining
+from synthaug.generators.training.adaptive_r1 import LEAST, SlopeWeight
+from synthaug.generators.training.gan import GANTraining
 
 CONFIG = GANConfig(r1=8.0, logit_gap=0.2)
 ONE_CLASS = torch.zeros(4, dtype=torch.int64)

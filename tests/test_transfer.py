@@ -15,8 +15,8 @@ from synthaug.generators.architectures import ARCHITECTURES
 from synthaug.generators.presets import preset
 from synthaug.generators.runs import Source, train_run
 from synthaug.generators.sampling import Synthesizer
-from synthaug.generators.training import GANTraining
-from synthaug.generators.transfer import Origin
+from synthaug.generators.training.gan import GANTraining
+from synthaug.generators.training.transfer import Origin
 
 TINY = replace(LIGHT, architecture="resnet")
 LATENTS = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))

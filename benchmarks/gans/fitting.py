@@ -15,8 +15,8 @@ from synthaug.augment.images import Indices, LabeledImages
 from synthaug.evaluation.vitals import Judge
 from synthaug.generators.architectures.family import ConditionalDiscriminator, ConditionalGenerator
 from synthaug.generators.config import GANConfig
-from synthaug.generators.training import SAMPLED_AT_ONCE, GANTraining, random_numbers
-from synthaug.generators.transfer import Origin
+from synthaug.generators.training.gan import SAMPLED_AT_ONCE, GANTraining, random_numbers
+from synthaug.generators.training.transfer import Origin
 from synthaug.generators.value_range import to_uint8
 
 LOOKS = 12

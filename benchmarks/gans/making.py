@@ -24,8 +24,8 @@ from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.extractors import extractors_for
 from synthaug.evaluation.vitals import Judge
 from synthaug.generators.checkpoint import GeneratorCard
-from synthaug.generators.players import build_players
-from synthaug.generators.transfer import Origin
+from synthaug.generators.training.networks import build_players
+from synthaug.generators.training.transfer import Origin
 
 
 @lru_cache(maxsize=1)

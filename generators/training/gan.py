@@ -11,16 +11,16 @@ from torch import Tensor
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures.family import ConditionalGenerator
-from synthaug.generators.batches import Batches
 from synthaug.generators.config import GANConfig
-from synthaug.generators.diffaugment import diffaugment
-from synthaug.generators.finishing import recalibrated
 from synthaug.generators.objectives import objective, r1_penalty
-from synthaug.generators.players import average_into, build_optimizer, build_players, clip_weights
-from synthaug.generators.share import AugmentationShare
-from synthaug.generators.slope import SlopeWeight
+from synthaug.generators.training.adaptive_augment import AugmentationShare
+from synthaug.generators.training.adaptive_r1 import SlopeWeight
+from synthaug.generators.training.batches import Batches
+from synthaug.generators.training.batchnorm import recalibrated
+from synthaug.generators.training.diffaugment import diffaugment
+from synthaug.generators.training.monitor import Watch
+from synthaug.generators.training.networks import average_into, build_optimizer, build_players, clip_weights
 from synthaug.generators.value_range import to_uint8
-from synthaug.generators.watch import Watch
 
 SAMPLED_AT_ONCE = 64  # images; more do not fit a core's cache
 YOUNG = 0.08  # of the images seen so far: the longest half-life of a young average

@@ -17,11 +17,11 @@ from synthaug.augment.progress import progress_bar
 from synthaug.generators.architectures.family import ConditionalGenerator
 from synthaug.generators.checkpoint import load_averaged, load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.players import average_into
-from synthaug.generators.runlog import RunLog
-from synthaug.generators.training import GANTraining
-from synthaug.generators.transfer import Origin
-from synthaug.generators.watch import Judge
+from synthaug.generators.training.gan import GANTraining
+from synthaug.generators.training.monitor import Judge
+from synthaug.generators.training.networks import average_into
+from synthaug.generators.training.runlog import RunLog
+from synthaug.generators.training.transfer import Origin
 
 log = logging.getLogger("synthaug")
 

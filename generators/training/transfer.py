@@ -16,7 +16,7 @@ from synthaug.generators.checkpoint import GeneratorCard, load_generator
 from synthaug.generators.config import GANConfig
 
 if TYPE_CHECKING:
-    from synthaug.generators.training import GANTraining
+    from synthaug.generators.training.gan import GANTraining
 
 STEP_SIZES = ("generator_lr", "discriminator_lr")
 

@@ -1,0 +1,1 @@
+"""Training a conditional GAN: networks, losses, schedules, monitoring."""
