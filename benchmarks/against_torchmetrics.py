@@ -27,9 +27,9 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.features import BATCH, Extractor
-from synthaug.evaluation.metrics import METRICS, score_all
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.features import BATCH, Extractor
+from synthaug.evaluation.fidelity.metrics import METRICS, score_all
 from synthaug.generators.sampling import Synthesizer, collect
 
 SHARED = ("FID", "KID", "IS")

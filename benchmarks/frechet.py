@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from torch_fidelity.metric_fid import fid_statistics_to_metric
 from torchmetrics.image.fid import _compute_fid
 
-from synthaug.evaluation.frechet import frechet_of_statistics, mean_and_covariance
+from synthaug.evaluation.fidelity.frechet import frechet_of_statistics, mean_and_covariance
 
 Statistics = tuple[np.ndarray, np.ndarray]
 

@@ -23,7 +23,7 @@ from scipy.stats import binomtest
 
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import Pixels
-from synthaug.evaluation.copies import CopyDetector
+from synthaug.evaluation.memorization.near_copies import CopyDetector
 
 MIX = 0.01  # of the images in a set are copies
 DEFAULT = ["mednist", "pneumoniamnist", "chestmnist", "chestmnist:64"]

@@ -22,8 +22,8 @@ from lightning_fabric import Fabric
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.diagnosis import View, diagnose
-from synthaug.evaluation.extractors import extractors_for
+from synthaug.evaluation.diagnosis.findings import View, diagnose
+from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.protocol import by_content, comparable_sets
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))

@@ -185,7 +185,7 @@ def send_as_it_is(
     from synthaug.augment.archive.sending import digest, noted, refuse_begun, state_of
     from synthaug.augment.formats.registry import read_attributes, read_images
     from synthaug.augment.stream import ImageStream
-    from synthaug.evaluation.gate import ATTRIBUTE
+    from synthaug.evaluation.memorization.gate import ATTRIBUTE
 
     files = exported_instances(folder)
     if not resume:

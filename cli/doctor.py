@@ -11,7 +11,7 @@ def doctor(root: DataRoot = None, config_file: Config = None, as_json: Json = Fa
 
     from synthaug.augment.datasets.load import list_datasets
     from synthaug.augment.files.cache import cache_folder
-    from synthaug.evaluation.pages import versions
+    from synthaug.evaluation.reports.pages import versions
     from synthaug.generators.sampling import shipped
 
     fabric = make_fabric("auto", "auto")

@@ -27,7 +27,7 @@ from synthaug.cli.output import Output
 from synthaug.cli.runtime import data_root, make_fabric
 
 if TYPE_CHECKING:
-    from synthaug.evaluation.assessment import Assessment
+    from synthaug.evaluation.diagnosis.assessment import Assessment
     from synthaug.evaluation.score import Score
     from synthaug.evaluation.statistics import Estimate
 
@@ -75,10 +75,10 @@ def evaluate(
     from synthaug.augment.datasets.load import load_dataset
     from synthaug.augment.files.atomic import refuse_existing
     from synthaug.augment.formats.registry import read_images
-    from synthaug.evaluation.assessment import assess
-    from synthaug.evaluation.assessment_report import write_assessment
-    from synthaug.evaluation.extractors import extractors_for
-    from synthaug.evaluation.perceptual import perceptual_distance
+    from synthaug.evaluation.diagnosis.assessment import assess
+    from synthaug.evaluation.fidelity.extractors import extractors_for
+    from synthaug.evaluation.fidelity.perceptual import perceptual_distance
+    from synthaug.evaluation.reports.assessment_report import write_assessment
 
     out = Output(as_json)
     if target is not None:

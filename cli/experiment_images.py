@@ -17,9 +17,9 @@ from synthaug.cli.blending import open_generator, read_synthetic
 from synthaug.cli.experiment_options import REST, ExperimentOptions
 from synthaug.cli.runtime import data_root, make_fabric
 from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset, with_names
-from synthaug.evaluation.arms import check_ratios
-from synthaug.evaluation.laboratory import Laboratory, Synthesize
-from synthaug.evaluation.unlabelled import unlabelled
+from synthaug.evaluation.experiment.arms import check_ratios
+from synthaug.evaluation.experiment.data import Laboratory, Synthesize
+from synthaug.evaluation.experiment.unlabelled import unlabelled
 from synthaug.generators.presets import preset
 from synthaug.generators.runs import OwnGenerator
 from synthaug.generators.training.gan import check_images

@@ -9,7 +9,7 @@ from synthaug.augment.reading import AS_STORED, Reading
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
-    from synthaug.evaluation.design import Design
+    from synthaug.evaluation.experiment.design import Design
 
 
 RATIOS = (0.1, 0.25, 0.5, 0.75)  # tried where none are said, and by `train-classifier --synthetic-ratio auto`
@@ -136,7 +136,7 @@ class ExperimentOptions:
     @property
     def design(self) -> "Design":
         """What everything is repeated over."""
-        from synthaug.evaluation.design import Amount, Design
+        from synthaug.evaluation.experiment.design import Amount, Design
 
         amounts = [Amount(share) for share in self.fractions]
         amounts += [Amount(n, per_class=True) for n in self.labels_per_class]

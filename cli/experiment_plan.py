@@ -10,7 +10,7 @@ from synthaug.cli.output import Output
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
-    from synthaug.evaluation.cells import Cell
+    from synthaug.evaluation.experiment.results import Cell
 
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
 
@@ -24,8 +24,8 @@ def plan(
     jobs: int | None = None,
 ) -> None:
     """Say what would be done, how long it takes, how many labelled subsets an effect needs (`--dry-run`)."""
-    from synthaug.evaluation.conduct import trainings
-    from synthaug.evaluation.planning import subsets_needed
+    from synthaug.evaluation.experiment.schedule import trainings
+    from synthaug.evaluation.gain.planning import subsets_needed
 
     names, total = trainings(
         options.design,
@@ -63,9 +63,9 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, tuple[float, float], 
     freedom of that; and how it is known."""
     import numpy as np
 
-    from synthaug.evaluation.cells import read_cell
-    from synthaug.evaluation.planning import pilot_sd
-    from synthaug.evaluation.verdict import judge
+    from synthaug.evaluation.experiment.results import read_cell
+    from synthaug.evaluation.gain.planning import pilot_sd
+    from synthaug.evaluation.gain.verdict import judge
 
     cells = of_references([read_cell(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
     if any(cell.arm.way == "blend" for cell in cells) and len(cells[0].test) == len(splits.test):
@@ -86,7 +86,7 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, tuple[float, float], 
 
 def of_references(cells: list["Cell"]) -> list["Cell"]:
     """The cells but those built on a former reference: validation may choose another when a run grows."""
-    from synthaug.evaluation.conduct import best_recipe
+    from synthaug.evaluation.experiment.schedule import best_recipe
 
     amounts = {cell.unit.amount for cell in cells if cell.arm.role == "classical"}
     base = {amount: best_recipe(cells, amount) for amount in amounts}

@@ -28,11 +28,11 @@ def run_and_report(
 ) -> dict[str, Any]:
     """Everything between the data and the report: the content of report.json."""
     from synthaug.cli.experiment_images import laboratory
-    from synthaug.evaluation.assessment import assess
-    from synthaug.evaluation.conduct import conduct
-    from synthaug.evaluation.extractors import extractors_for
-    from synthaug.evaluation.report import Report
-    from synthaug.evaluation.verdict import judge
+    from synthaug.evaluation.diagnosis.assessment import assess
+    from synthaug.evaluation.experiment.schedule import conduct
+    from synthaug.evaluation.fidelity.extractors import extractors_for
+    from synthaug.evaluation.gain.verdict import judge
+    from synthaug.evaluation.reports.report import Report
 
     refuse_folder(folder, options, overwrite=overwrite, resume=resume)  # before the work of a minute
     design = options.design

@@ -85,7 +85,7 @@ def export(
     from synthaug.augment.formats.registry import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
     from synthaug.augment.stream import ImageStream
-    from synthaug.evaluation.gate import ATTRIBUTE
+    from synthaug.evaluation.memorization.gate import ATTRIBUTE
     from synthaug.generators.sampling import Synthesizer, card_attributes, shipped_for
 
     out = Output(as_json)

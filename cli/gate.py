@@ -11,7 +11,7 @@ from synthaug.augment.reading import AS_STORED, Reading
 
 if TYPE_CHECKING:
     from synthaug.augment.images import LabeledImages, Splits
-    from synthaug.evaluation.gate import MemorizationGate
+    from synthaug.evaluation.memorization.gate import MemorizationGate
     from synthaug.generators.sampling import Synthesizer
 
 log = logging.getLogger("synthaug")
@@ -136,7 +136,7 @@ def _comparable(splits: "Splits", image_shape: tuple[int, int, int]) -> "Splits"
 
 def _gate_of_all(sets: Sequence["Splits"]) -> "MemorizationGate":
     """Compares with the training images of all of them, of two that are the same once."""
-    from synthaug.evaluation.gate import MemorizationGate
+    from synthaug.evaluation.memorization.gate import MemorizationGate
 
     gate = MemorizationGate.without_training_images()
     for splits in {(one.train.digest(), one.val.digest()): one for one in reversed(sets)}.values():
@@ -145,8 +145,8 @@ def _gate_of_all(sets: Sequence["Splits"]) -> "MemorizationGate":
 
 
 def _gate_of(splits: "Splits") -> "MemorizationGate":
-    from synthaug.evaluation.copies import CopyDetector
-    from synthaug.evaluation.gate import MemorizationGate
+    from synthaug.evaluation.memorization.gate import MemorizationGate
+    from synthaug.evaluation.memorization.near_copies import CopyDetector
 
     real = splits.map(lambda part: part.take(~part.synthetic))
     return MemorizationGate.of_training_images(CopyDetector.fit(real.train, real.val), splits.name)
@@ -154,7 +154,7 @@ def _gate_of(splits: "Splits") -> "MemorizationGate":
 
 def _remembered(synthesizer: "Synthesizer") -> "MemorizationGate":
     """What the generator file itself knows of its training images."""
-    from synthaug.evaluation.gate import MemorizationGate
+    from synthaug.evaluation.memorization.gate import MemorizationGate
 
     seen = synthesizer.card.training_images
     if not len(seen):

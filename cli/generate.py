@@ -81,7 +81,7 @@ def generate(
     from synthaug.augment.hdf5.partial import is_in_place
     from synthaug.augment.progress import progress_bar
     from synthaug.cli.making import Making, training_digest
-    from synthaug.evaluation.gate import ATTRIBUTE
+    from synthaug.evaluation.memorization.gate import ATTRIBUTE
     from synthaug.generators.sampling import Synthesizer, shipped_for
 
     out = Output(as_json)

@@ -13,7 +13,7 @@ from synthaug.augment.hdf5.partial import PartialSet
 from synthaug.augment.reading import Reading, refuse_unheeded
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import Writing
-from synthaug.evaluation.gate import MemorizationGate
+from synthaug.evaluation.memorization.gate import MemorizationGate
 from synthaug.generators.sampling import Synthesizer
 
 

@@ -44,7 +44,7 @@ def remake(
     from synthaug.augment.files.atomic import refuse_existing
     from synthaug.augment.formats.registry import format_of, read_attributes, read_images, write_images
     from synthaug.augment.progress import progress_bar
-    from synthaug.evaluation.gate import ATTRIBUTE
+    from synthaug.evaluation.memorization.gate import ATTRIBUTE
     from synthaug.generators.remaking import differing_form, find_makers, remade
 
     if target is None:

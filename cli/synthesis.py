@@ -12,9 +12,9 @@ from lightning_fabric import Fabric
 from synthaug.augment.errors import UsageError
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import carve_validation
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.unlabelled import without
-from synthaug.evaluation.vitals import Judge, can_judge, judge_of
+from synthaug.evaluation.experiment.unlabelled import without
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.monitor import Judge, can_judge, judge_of
 from synthaug.generators.runs import OwnGenerator
 from synthaug.generators.sampling import Synthesizer, collect_for
 

@@ -102,8 +102,8 @@ def train_classifier(
     from synthaug.classifiers.prediction import predict
     from synthaug.classifiers.training import ClassifierConfig
     from synthaug.classifiers.training import train_classifier as train
-    from synthaug.evaluation.chosen_ratio import chosen_ratio
     from synthaug.evaluation.classification import score_on_test
+    from synthaug.evaluation.gain.chosen_ratio import chosen_ratio
 
     out = Output(as_json)
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-classifier"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from synthaug.augment.images import LabeledImages, Splits
-    from synthaug.evaluation.vitals import Judge
+    from synthaug.evaluation.fidelity.monitor import Judge
 
 
 @reads_files
@@ -215,8 +215,8 @@ def _unlabelled(
 
 
 def _judge(splits: "Splits", fabric: "Fabric", out: Output) -> "Judge | None":
-    from synthaug.evaluation.extractors import extractors_for
-    from synthaug.evaluation.vitals import can_judge, judge_of
+    from synthaug.evaluation.fidelity.extractors import extractors_for
+    from synthaug.evaluation.fidelity.monitor import can_judge, judge_of
 
     if not can_judge(splits):
         out.say("too few classes or validation images to watch the samples: the last weights are kept")

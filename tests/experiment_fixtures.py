@@ -12,10 +12,10 @@ from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.runtime import make_fabric
-from synthaug.evaluation.arms import CEILING, SYNTHETIC_ONLY, Arm, classical_arms, synthetic_arms
-from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.design import ALL, Amount, Unit
-from synthaug.evaluation.laboratory import Laboratory
+from synthaug.evaluation.experiment.arms import CEILING, SYNTHETIC_ONLY, Arm, classical_arms, synthetic_arms
+from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.design import ALL, Amount, Unit
+from synthaug.evaluation.experiment.results import Cell
 
 CONFIG = ClassifierConfig(steps=2, batch_size=8)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.arms import (
+from synthaug.evaluation.experiment.arms import (
     AUGMENTED,
     Arm,
     classical_arms,
@@ -15,10 +15,10 @@ from synthaug.evaluation.arms import (
     donor_arms,
     synthetic_arms,
 )
-from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.design import Amount, Design, Unit
-from synthaug.evaluation.report import Report
-from synthaug.evaluation.verdict import judge
+from synthaug.evaluation.experiment.design import Amount, Design, Unit
+from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.gain.verdict import judge
+from synthaug.evaluation.reports.report import Report
 
 AMOUNTS = (Amount(0.05), Amount(10, per_class=True))
 SKILL = {"classical": 0.2, "synthetic": 0.7, "shown": 0.1, "competitor": 0.6, "ceiling": 0.9}

@@ -12,10 +12,10 @@ from report_page import Page
 
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.assessment import Assessment, assess
-from synthaug.evaluation.assessment_report import write_assessment
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.features import Extractor
+from synthaug.evaluation.diagnosis.assessment import Assessment, assess
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.features import Extractor
+from synthaug.evaluation.reports.assessment_report import write_assessment
 from synthaug.evaluation.statistics import Estimate
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from synthaug.evaluation.arms import AUGMENTED, Arm
-from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.changed_sides import Changed, changed_sides
-from synthaug.evaluation.design import ALL, Unit
+from synthaug.evaluation.experiment.arms import AUGMENTED, Arm
+from synthaug.evaluation.experiment.design import ALL, Unit
+from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.gain.changed_sides import Changed, changed_sides
 
 
 class TestTestImagesThatChangedSides:

@@ -7,13 +7,13 @@ import pytest
 from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, SPLITS, TEST, made_up
 
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.arms import CHOSEN
-from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.chosen_ratio import chosen_ratio, with_chosen_ratio
-from synthaug.evaluation.delong import delong
-from synthaug.evaluation.design import ALL
-from synthaug.evaluation.gain import of_arm
-from synthaug.evaluation.verdict import judge
+from synthaug.evaluation.experiment.arms import CHOSEN
+from synthaug.evaluation.experiment.design import ALL
+from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.gain.chosen_ratio import chosen_ratio, with_chosen_ratio
+from synthaug.evaluation.gain.comparison import of_arm
+from synthaug.evaluation.gain.delong import delong
+from synthaug.evaluation.gain.verdict import judge
 
 NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}
 SHARED, OWN = np.random.default_rng(0).normal(size=(2, len(LABELS)))

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from synthaug.classifiers.scores import auroc
-from synthaug.evaluation.closure import gap_closure
-from synthaug.evaluation.hierarchy import Difference, PairedTraining, paired_difference
+from synthaug.evaluation.gain.closure import gap_closure
+from synthaug.evaluation.gain.hierarchy import Difference, PairedTraining, paired_difference
 from synthaug.evaluation.statistics import Estimate
 
 LABELS = np.repeat([0, 1], [60, 40])

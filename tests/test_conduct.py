@@ -10,7 +10,7 @@ from experiment_fixtures import CONFIG, Resampler, laboratory, names, tiny_split
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.training import train_classifier
-from synthaug.evaluation.arms import (
+from synthaug.evaluation.experiment.arms import (
     CEILING,
     DISTILLED,
     DONOR,
@@ -19,10 +19,10 @@ from synthaug.evaluation.arms import (
     check_ratios,
     classical_arms,
 )
-from synthaug.evaluation.cells import Cell, cell_path, read_cell
-from synthaug.evaluation.conduct import conduct, trainings
-from synthaug.evaluation.design import ALL, Amount, Design
-from synthaug.evaluation.laboratory import Laboratory
+from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.design import ALL, Amount, Design
+from synthaug.evaluation.experiment.results import Cell, cell_path, read_cell
+from synthaug.evaluation.experiment.schedule import conduct, trainings
 
 HALF = Amount(0.5)
 DESIGN = Design((HALF, ALL), subsets=2)
@@ -57,7 +57,7 @@ def cells(lab, runs) -> list[Cell]:
         return train_classifier(train, val, config, fabric, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("synthaug.evaluation.trainings.train_classifier", watched)
+        patch.setattr("synthaug.evaluation.experiment.procedures.train_classifier", watched)
         return conduct(lab, DESIGN, **CORE)
 
 
@@ -194,7 +194,7 @@ class TestADonor:
 def test_synthetic_images_are_counted_without_reading_them(cells, lab, monkeypatch):
     unit = next(DESIGN.units())
     expected = lab.pool(unit).counts()
-    monkeypatch.setattr("synthaug.evaluation.laboratory.read_hdf5", None)  # calling it fails
+    monkeypatch.setattr("synthaug.evaluation.experiment.data.read_hdf5", None)  # calling it fails
     assert lab.pool_counts(unit) == expected
     assert lab.has_pool(unit, list(expected.values()))
     assert not lab.has_pool(unit, [n + 1 for n in expected.values()])

@@ -11,7 +11,7 @@ from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Pixels
 from synthaug.augment.transforms import resize, with_channels
-from synthaug.evaluation.copies import CopyDetector
+from synthaug.evaluation.memorization.near_copies import CopyDetector
 
 
 def people(n: int, seed: int, size: int = 28) -> LabeledImages:

@@ -6,7 +6,7 @@ from scipy import stats
 
 from synthaug.augment.errors import DataError
 from synthaug.classifiers.scores import auroc
-from synthaug.evaluation.delong import AurocDifference, delong, mcnemar
+from synthaug.evaluation.gain.delong import AurocDifference, delong, mcnemar
 
 
 def both(of_one: np.ndarray) -> np.ndarray:

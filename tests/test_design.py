@@ -7,7 +7,7 @@ from experiment_fixtures import tiny_splits
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.splits import donor_and_recipient, few_of_each_class, whole_groups
-from synthaug.evaluation.design import ALL, Amount, Design, Unit
+from synthaug.evaluation.experiment.design import ALL, Amount, Design, Unit
 
 
 @pytest.mark.parametrize("value", [0.0, 1.5, -0.1])

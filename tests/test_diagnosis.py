@@ -26,8 +26,8 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.training import ClassifierConfig, train_classifier
-from synthaug.evaluation.diagnosis import Finding, View, diagnose
-from synthaug.evaluation.features import Features
+from synthaug.evaluation.diagnosis.findings import Finding, View, diagnose
+from synthaug.evaluation.fidelity.features import Features
 
 ANOTHER = "another distribution"
 

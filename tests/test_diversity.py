@@ -16,8 +16,8 @@ from torchvision.models import squeezenet1_1
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.diversity import disjoint_pairs, diversity, ms_ssim_measure
-from synthaug.evaluation.perceptual import Perceptual, perceptual_distance
+from synthaug.evaluation.fidelity.diversity import disjoint_pairs, diversity, ms_ssim_measure
+from synthaug.evaluation.fidelity.perceptual import Perceptual, perceptual_distance
 from synthaug.evaluation.protocol import comparable_sets, parts_of
 from synthaug.evaluation.score import Score
 

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.features import Extractor
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.features import Extractor
 
 FABRIC = Fabric(accelerator="cpu", devices=1)
 MODEL = "test_resnet"  # timm's own model for tests: 0.5 M parameters
@@ -58,7 +58,7 @@ class TestTheDomainExtractor:
         assert np.abs(difference).mean() < 0.1
 
     def test_is_trained_once_and_then_read_from_the_cache(self, domain, splits, monkeypatch):
-        monkeypatch.setattr("synthaug.evaluation.extractors.train_classifier", None)
+        monkeypatch.setattr("synthaug.evaluation.fidelity.extractors.train_classifier", None)
         again = one("domain", splits)
         assert again.protocol == domain.protocol
         assert np.array_equal(again.extract(splits.test).vectors, domain.extract(splits.test).vectors)

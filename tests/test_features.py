@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.features import BATCH, Extractor, Features
+from synthaug.evaluation.fidelity.features import BATCH, Extractor, Features
 from synthaug.evaluation.score import Protocol
 
 

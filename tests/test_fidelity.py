@@ -7,10 +7,10 @@ import pytest
 
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation import features as features_module
-from synthaug.evaluation.features import Extractor, Features
-from synthaug.evaluation.fidelity import fidelity_scores
-from synthaug.evaluation.metrics import METRICS
+from synthaug.evaluation.fidelity import features as features_module
+from synthaug.evaluation.fidelity.features import Extractor, Features
+from synthaug.evaluation.fidelity.metrics import METRICS
+from synthaug.evaluation.fidelity.scores import fidelity_scores
 from synthaug.evaluation.protocol import comparable_sets, parts_of
 from synthaug.evaluation.score import Protocol, Score
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from synthaug.evaluation.frechet import (
+from synthaug.evaluation.fidelity.frechet import (
     frechet_distance,
     frechet_of_statistics,
     is_singular,

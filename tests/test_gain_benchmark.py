@@ -10,7 +10,7 @@ from cli_runner import synthaug
 from made_up_report import AMOUNTS, report
 from matplotlib import image
 
-from synthaug.evaluation.arms import CHOSEN
+from synthaug.evaluation.experiment.arms import CHOSEN
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gain"))
 from measured import EXPERIMENTS

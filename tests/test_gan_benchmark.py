@@ -14,8 +14,8 @@ import torch
 from lightning_fabric import Fabric
 
 from synthaug.augment.transforms import to_unit_range
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.vitals import Judge, Vitals
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.monitor import Judge, Vitals
 from synthaug.generators.training.gan import random_numbers
 from synthaug.generators.training.networks import build_players
 from synthaug.generators.value_range import to_uint8

@@ -8,7 +8,7 @@ from statsmodels.stats.multitest import multipletests
 
 from synthaug.augment.errors import DataError
 from synthaug.classifiers.scores import auroc
-from synthaug.evaluation.hierarchy import (
+from synthaug.evaluation.gain.hierarchy import (
     Difference,
     PairedTraining,
     holm,

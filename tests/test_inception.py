@@ -11,9 +11,9 @@ import torch
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.features import Extractor
-from synthaug.evaluation.frechet import frechet_distance
-from synthaug.evaluation.inception import inception_extractor
+from synthaug.evaluation.fidelity.features import Extractor
+from synthaug.evaluation.fidelity.frechet import frechet_distance
+from synthaug.evaluation.fidelity.inception import inception_extractor
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ class TestInceptionWeights:
     def test_that_cannot_be_fetched_are_named(self, monkeypatch, tmp_path):
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         monkeypatch.setattr(  # a place that answers at once, online or off
-            "synthaug.evaluation.inception.URL_INCEPTION_V3", f"file://{tmp_path}/none.pth"
+            "synthaug.evaluation.fidelity.inception.URL_INCEPTION_V3", f"file://{tmp_path}/none.pth"
         )
         with pytest.raises(DataError, match=r"none.pth: expected Inception weights, found .* network access"):
             inception_extractor()

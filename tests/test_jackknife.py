@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from synthaug.evaluation import jackknife
-from synthaug.evaluation.features import Features
-from synthaug.evaluation.jackknife import estimate
-from synthaug.evaluation.metrics import METRICS, score_all
+from synthaug.evaluation.fidelity import jackknife
+from synthaug.evaluation.fidelity.features import Features
+from synthaug.evaluation.fidelity.jackknife import estimate
+from synthaug.evaluation.fidelity.metrics import METRICS, score_all
 
 NAMES = list(METRICS)
 PARTS = ("value", "floor", "gap")

@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from synthaug.evaluation import neighbours
-from synthaug.evaluation.manifold import Overlap, coverage, density, overlap, precision, recall
+from synthaug.evaluation.fidelity.manifold import Overlap, coverage, density, overlap, precision, recall
 
 
 def cloud(n: int, *, shift: float = 0.0, spread: float = 1.0, seed: int = 0) -> np.ndarray:

@@ -14,9 +14,9 @@ from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.transforms import resize, with_channels
-from synthaug.evaluation.copies import CopyDetector
-from synthaug.evaluation.memorization import Memorization, measure_memorization
-from synthaug.evaluation.nearness import Space, measure_space, membership_auroc
+from synthaug.evaluation.memorization.near_copies import CopyDetector
+from synthaug.evaluation.memorization.nearness import Space, measure_space, membership_auroc
+from synthaug.evaluation.memorization.scores import Memorization, measure_memorization
 
 
 def people(n: int, seed: int) -> LabeledImages:

@@ -14,7 +14,7 @@ from synthaug.augment.formats.registry import read_attributes, read_images, writ
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.transforms import resize
-from synthaug.evaluation.gate import ATTRIBUTE
+from synthaug.evaluation.memorization.gate import ATTRIBUTE
 from synthaug.generators.checkpoint import save_generator
 from synthaug.generators.sampling import Synthesizer, shipped
 

@@ -9,9 +9,9 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
-from synthaug.evaluation import metrics
-from synthaug.evaluation.features import Features
-from synthaug.evaluation.metrics import METRICS, available, score_all
+from synthaug.evaluation.fidelity import metrics
+from synthaug.evaluation.fidelity.features import Features
+from synthaug.evaluation.fidelity.metrics import METRICS, available, score_all
 
 NAMES = list(METRICS)
 FULL = np.random.default_rng(7).normal(size=(20, 6)) / 20**0.5

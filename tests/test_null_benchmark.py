@@ -13,8 +13,8 @@ from scipy import stats
 
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
-from synthaug.evaluation.planning import pilot_sd
-from synthaug.evaluation.verdict import judge
+from synthaug.evaluation.gain.planning import pilot_sd
+from synthaug.evaluation.gain.verdict import judge
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gain"))
 from null import main

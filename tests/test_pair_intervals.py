@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import sem, t
 
-from synthaug.evaluation.pairs import MEASURES, score_of_pairs
+from synthaug.evaluation.fidelity.pairs import MEASURES, score_of_pairs
 from synthaug.evaluation.protocol import Part
 
 

@@ -16,7 +16,7 @@ from torchvision.models import squeezenet1_1
 
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.pairs import (
+from synthaug.evaluation.fidelity.pairs import (
     MEASURES,
     compare_pairs,
     nearest_of_class,
@@ -24,7 +24,7 @@ from synthaug.evaluation.pairs import (
     score_of_pairs,
     spread,
 )
-from synthaug.evaluation.perceptual import perceptual_distance
+from synthaug.evaluation.fidelity.perceptual import perceptual_distance
 from synthaug.evaluation.protocol import Part, comparable_sets, parts_of
 from synthaug.evaluation.score import Protocol, Score
 

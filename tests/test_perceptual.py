@@ -14,7 +14,7 @@ from torchvision.models import squeezenet1_1
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.transforms import to_unit_range
-from synthaug.evaluation.perceptual import Perceptual, perceptual_distance
+from synthaug.evaluation.fidelity.perceptual import Perceptual, perceptual_distance
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.pairs import MEASURES
+from synthaug.evaluation.fidelity.pairs import MEASURES
+from synthaug.evaluation.fidelity.published import pixel_fd, published_form, random_partners
 from synthaug.evaluation.protocol import comparable_sets, parts_of
-from synthaug.evaluation.published import pixel_fd, published_form, random_partners
 from synthaug.evaluation.score import Score
 
 

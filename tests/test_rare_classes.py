@@ -9,13 +9,13 @@ from sklearn.metrics import roc_auc_score
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.arm_table import RARE, arm_table
-from synthaug.evaluation.cells import Cell
 from synthaug.evaluation.classification import AurocOver
-from synthaug.evaluation.design import ALL, Unit
-from synthaug.evaluation.gain import compare
-from synthaug.evaluation.hierarchy import PairedTraining, paired_difference
-from synthaug.evaluation.rare_classes import rare_classes
+from synthaug.evaluation.experiment.design import ALL, Unit
+from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.gain.comparison import compare
+from synthaug.evaluation.gain.hierarchy import PairedTraining, paired_difference
+from synthaug.evaluation.gain.rare_classes import rare_classes
+from synthaug.evaluation.reports.arm_table import RARE, arm_table
 
 LABELS = np.repeat(np.arange(4), [60, 30, 20, 15])
 TEST = LabeledImages(np.zeros((125, 1, 2, 2), np.uint8), LABELS, tuple("abcd"))

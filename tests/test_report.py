@@ -10,11 +10,11 @@ import pytest
 from made_up_report import AMOUNTS, RATIOS, report
 from report_page import Page
 
-from synthaug.evaluation.arm_table import OF_DONOR, main_arms
-from synthaug.evaluation.arms import AUGMENTED, CEILING, CHOSEN, DONOR, SYNTHETIC_ONLY
-from synthaug.evaluation.design import ALL
-from synthaug.evaluation.report import Report
-from synthaug.evaluation.verdict import share
+from synthaug.evaluation.experiment.arms import AUGMENTED, CEILING, CHOSEN, DONOR, SYNTHETIC_ONLY
+from synthaug.evaluation.experiment.design import ALL
+from synthaug.evaluation.gain.verdict import share
+from synthaug.evaluation.reports.arm_table import OF_DONOR, main_arms
+from synthaug.evaluation.reports.report import Report
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from experiment_fixtures import AUGMENTED, BLEND, LABELS, REAL, made_up
 
-from synthaug.evaluation.arms import CEILING
 from synthaug.evaluation.classification import decide
-from synthaug.evaluation.delong import delong, mcnemar
-from synthaug.evaluation.design import ALL, Amount
-from synthaug.evaluation.gain import of_arm, paired_cells
-from synthaug.evaluation.single_pairs import single_pairs
+from synthaug.evaluation.experiment.arms import CEILING
+from synthaug.evaluation.experiment.design import ALL, Amount
+from synthaug.evaluation.gain.comparison import of_arm, paired_cells
+from synthaug.evaluation.gain.delong import delong, mcnemar
+from synthaug.evaluation.gain.single_pairs import single_pairs
 
 EFFECTS = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.5, CEILING: 1.0}
 

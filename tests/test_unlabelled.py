@@ -12,13 +12,13 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.fingerprint import canonical_fingerprints
 from synthaug.augment.images import LabeledImages, Splits, concatenate
 from synthaug.augment.pseudonym import without_names
-from synthaug.evaluation.arms import AUGMENTED, REAL, Arm, competing_arms
-from synthaug.evaluation.cells import cell_path, read_cell, write_cell
-from synthaug.evaluation.conduct import conduct
-from synthaug.evaluation.design import ALL, Amount, Design, Unit
-from synthaug.evaluation.laboratory import Laboratory
-from synthaug.evaluation.trainings import train_cell
-from synthaug.evaluation.unlabelled import pseudo_labelled, unlabelled
+from synthaug.evaluation.experiment.arms import AUGMENTED, REAL, Arm, competing_arms
+from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.design import ALL, Amount, Design, Unit
+from synthaug.evaluation.experiment.procedures import train_cell
+from synthaug.evaluation.experiment.results import cell_path, read_cell, write_cell
+from synthaug.evaluation.experiment.schedule import conduct
+from synthaug.evaluation.experiment.unlabelled import pseudo_labelled, unlabelled
 
 HALF = Amount(0.5)
 UNIT = Unit(0, HALF, 0, 0)
@@ -118,7 +118,7 @@ def test_a_donors_generator_learns_from_no_patient_of_the_recipients(tmp_path):
 
 class TestPseudoLabels:
     def test_are_what_the_classifier_is_sure_of(self, monkeypatch):
-        monkeypatch.setattr("synthaug.evaluation.unlabelled.CONFIDENT", 0.95)
+        monkeypatch.setattr("synthaug.evaluation.experiment.unlabelled.CONFIDENT", 0.95)
         said = np.array([[0.01, 0.99], [0.98, 0.02], [0.9, 0.1], [0.03, 0.97]])
         found = pseudo_labelled(others(4), said)
         assert found.labels.tolist() == [1, 0, 1]
@@ -175,7 +175,7 @@ def test_the_classifier_learns_from_its_own_answers(tmp_path):
 
 
 def test_without_a_sure_answer_it_is_the_reference(tmp_path, monkeypatch):
-    monkeypatch.setattr("synthaug.evaluation.unlabelled.CONFIDENT", 1.1)
+    monkeypatch.setattr("synthaug.evaluation.experiment.unlabelled.CONFIDENT", 1.1)
     lab = with_rest(tmp_path, tiny_splits())
     alone = train_cell(lab, UNIT, Arm(AUGMENTED.name, "competitor", "real", AUGMENTED))
     assert np.array_equal(train_cell(lab, UNIT, PSEUDO).test, alone.test)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, SPLITS, TEST, made_up
 
-from synthaug.evaluation.arms import CEILING, SYNTHETIC_ONLY
-from synthaug.evaluation.conduct import best_recipe
-from synthaug.evaluation.design import ALL, Amount
-from synthaug.evaluation.gain import compare, of_arm
-from synthaug.evaluation.hierarchy import Difference
-from synthaug.evaluation.planning import pilot_sd, power
+from synthaug.evaluation.experiment.arms import CEILING, SYNTHETIC_ONLY
+from synthaug.evaluation.experiment.design import ALL, Amount
+from synthaug.evaluation.experiment.schedule import best_recipe
+from synthaug.evaluation.gain.comparison import compare, of_arm
+from synthaug.evaluation.gain.hierarchy import Difference
+from synthaug.evaluation.gain.planning import pilot_sd, power
+from synthaug.evaluation.gain.verdict import conclude, decisive_gain, judge, share, smallest_found
 from synthaug.evaluation.statistics import Estimate
-from synthaug.evaluation.verdict import conclude, decisive_gain, judge, share, smallest_found
 
 TENTH = Amount(0.1)
 NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}

@@ -6,8 +6,8 @@ from gan_fixtures import on_cpu
 
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.vitals import Judge, can_judge, judge_of
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.monitor import Judge, can_judge, judge_of
 
 
 @pytest.fixture(scope="module")

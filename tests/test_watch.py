@@ -10,7 +10,7 @@ import torch
 from gan_fixtures import SOURCE, TINY, checkpoint_of, dark_and_bright, log_of, on_cpu
 
 from synthaug.augment.errors import GateError
-from synthaug.evaluation.vitals import Vitals
+from synthaug.evaluation.fidelity.monitor import Vitals
 from synthaug.generators.checkpoint import load_training
 from synthaug.generators.runs import train_run
 from synthaug.generators.sampling import Synthesizer

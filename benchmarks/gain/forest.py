@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from synthaug.augment.files.atomic import replacing
-from synthaug.evaluation.arms import CHOSEN
-from synthaug.evaluation.gain_figures import CEILING, COMPETITOR
+from synthaug.evaluation.experiment.arms import CHOSEN
+from synthaug.evaluation.reports.gain_figures import CEILING, COMPETITOR
 
 SYNTHETIC, BEST = "#d55e00", "#e69f00"  # told apart with any colour vision (Okabe and Ito 2008)
 REACH = 0.2  # of AUROC; an interval that goes on ends in an arrow, else one such would flatten all others

@@ -18,13 +18,13 @@ from synthaug.augment import progress
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.runtime import make_fabric
-from synthaug.evaluation.cells import Cell
-from synthaug.evaluation.conduct import conduct
-from synthaug.evaluation.design import Design
-from synthaug.evaluation.gain import Gain, of_arm
-from synthaug.evaluation.laboratory import Laboratory
-from synthaug.evaluation.planning import pilot_sd, subsets_needed
-from synthaug.evaluation.verdict import Experiment, judge
+from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.design import Design
+from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.schedule import conduct
+from synthaug.evaluation.gain.comparison import Gain, of_arm
+from synthaug.evaluation.gain.planning import pilot_sd, subsets_needed
+from synthaug.evaluation.gain.verdict import Experiment, judge
 
 Record = dict[str, Any]
 

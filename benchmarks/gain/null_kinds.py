@@ -8,7 +8,7 @@ import numpy as np
 from truth import Truth
 
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.design import Amount
+from synthaug.evaluation.experiment.design import Amount
 
 # (the disease, images to learn from, images wanted per class, their random numbers) -> synthetic images
 Fake = Callable[[Truth, LabeledImages, list[int], np.random.Generator], LabeledImages]

@@ -6,7 +6,7 @@ import numpy as np
 from measured import Measured
 from phrases import Facts, amounts, area_of, interval, reading_of, said
 
-from synthaug.evaluation.arms import CHOSEN
+from synthaug.evaluation.experiment.arms import CHOSEN
 
 HEAD = (
     "| | labels | reference, AUROC | ratio chosen, by subset | gain at the ratio chosen | gain of the "

@@ -10,7 +10,7 @@ from own import own_section
 from phrases import Facts, amounts, area_of, interval, reading_of, said
 
 from synthaug.augment.files.atomic import replacing
-from synthaug.evaluation.arms import CEILING, CHOSEN, DONOR
+from synthaug.evaluation.experiment.arms import CEILING, CHOSEN, DONOR
 
 KEPT = ("verdict", "sentence", "gains", "arms", "data", "cells", "config", "versions")
 INTRODUCTION = """# Results: do synthetic images help?

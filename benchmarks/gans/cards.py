@@ -24,7 +24,7 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.extractors import extractors_for
+from synthaug.evaluation.fidelity.extractors import extractors_for
 
 COLUMNS = {"FID": "↓", "KID": "↓", "precision": "↑", "recall": "↑", "coverage": "↑"}
 EXTRACTORS = ("domain", "inception-768")

@@ -19,9 +19,9 @@ from scoring import yardstick
 from tables import TABLES, Block, Choice, cell_of
 
 from synthaug.augment.images import LabeledImages
-from synthaug.evaluation.features import Extractor
-from synthaug.evaluation.memorization import measure_memorization
-from synthaug.evaluation.metrics import METRICS, Pair
+from synthaug.evaluation.fidelity.features import Extractor
+from synthaug.evaluation.fidelity.metrics import METRICS, Pair
+from synthaug.evaluation.memorization.scores import measure_memorization
 from synthaug.evaluation.protocol import content_order
 
 LATENTS = 100  # added to the seed: latents that neither looks nor scores have

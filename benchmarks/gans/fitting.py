@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from synthaug.augment.images import Indices, LabeledImages
-from synthaug.evaluation.vitals import Judge
+from synthaug.evaluation.fidelity.monitor import Judge
 from synthaug.generators.architectures.family import ConditionalDiscriminator, ConditionalGenerator
 from synthaug.generators.config import GANConfig
 from synthaug.generators.training.gan import SAMPLED_AT_ONCE, GANTraining, random_numbers

@@ -21,8 +21,8 @@ from scoring import ROUNDS, examples, score, yardstick
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.cli.runtime import make_fabric
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.vitals import Judge
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.monitor import Judge
 from synthaug.generators.checkpoint import GeneratorCard
 from synthaug.generators.training.networks import build_players
 from synthaug.generators.training.transfer import Origin

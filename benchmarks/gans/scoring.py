@@ -22,13 +22,13 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.scores import auroc
 from synthaug.classifiers.training import ClassifierConfig, train_classifier
-from synthaug.evaluation.extractors import extractors_for
-from synthaug.evaluation.features import Extractor, Features
-from synthaug.evaluation.fidelity import fidelity_scores
-from synthaug.evaluation.pairs import nearest_real
-from synthaug.evaluation.perceptual import Perceptual, perceptual_distance
+from synthaug.evaluation.fidelity.extractors import extractors_for
+from synthaug.evaluation.fidelity.features import Extractor, Features
+from synthaug.evaluation.fidelity.pairs import nearest_real
+from synthaug.evaluation.fidelity.perceptual import Perceptual, perceptual_distance
+from synthaug.evaluation.fidelity.published import published_form
+from synthaug.evaluation.fidelity.scores import fidelity_scores
 from synthaug.evaluation.protocol import Sets, comparable_sets, content_order, parts_of
-from synthaug.evaluation.published import published_form
 from synthaug.evaluation.score import Score
 
 MOST = {"domain": 3000, "inception-768": 2000, "pairs": 1000}  # images per set: what a measure costs

@@ -17,7 +17,7 @@ WORTH_LOSING = 0.1  # recall or diversity that a training must once have had to 
 
 
 class Vitals(Protocol):
-    """What a look at the samples finds; see `synthaug.evaluation.vitals`."""
+    """What a look at the samples finds; see `synthaug.evaluation.fidelity.monitor`."""
 
     @property
     def kid(self) -> float:

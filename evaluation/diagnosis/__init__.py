@@ -1,0 +1,1 @@
+"""What kind of fault a set of synthetic images has."""

@@ -1,0 +1,1 @@
+"""Running the gain experiment: arms, labelled subsets, trainings."""

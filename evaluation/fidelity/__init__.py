@@ -1,0 +1,1 @@
+"""Fidelity and diversity: features, statistics, metrics."""

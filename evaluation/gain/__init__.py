@@ -1,0 +1,1 @@
+"""Statistics of the comparison: does synthetic data help a classifier?"""

@@ -1,0 +1,138 @@
+"""How many labelled subsets an experiment needs, and how small an effect it can find."""
+
+from bisect import bisect_left
+from typing import TypedDict, Unpack
+
+import numpy as np
+from scipy import optimize, stats
+
+from synthaug.augment.errors import UsageError
+from synthaug.evaluation.gain.hierarchy import Difference
+
+ALPHA = 0.05
+MOST_SUBSETS = 10_000
+QUANTILES = (np.arange(2000) + 0.5) / 2000  # of the standard deviation that an experiment happens to find
+
+
+class Terms(TypedDict, total=False):
+    """What `power` depends on besides effect, subsets and their spread."""
+
+    over_patients: float
+    patient_freedom: float
+    comparisons: int
+    alpha: float
+
+
+def power(
+    effect: float,
+    subsets: int,
+    sd: float,
+    *,
+    over_patients: float = 0.0,
+    patient_freedom: float = np.inf,
+    comparisons: int = 1,
+    alpha: float = ALPHA,
+) -> float:
+    """The probability that `hierarchy.Difference` of so many subsets leaves zero out at Holm's first step.
+
+    With `over_patients` 0 it is the power of the paired t test (noncentral t); else the test patients, who
+    stay the same however many subsets there are, add their normal error to both the interval and the value.
+
+    Args:
+        effect: true mean difference, as a share of AUROC: 0.02 is two points.
+        subsets: members of the outermost level (`Difference.clusters`), 2 or more.
+        sd: standard deviation of the paired differences between them; `pilot_sd` takes it from trainings.
+        over_patients: standard error of the test patients (`Difference.over_patients`).
+        patient_freedom: its degrees of freedom; few where a class has few test patients.
+        comparisons: how many Holm's correction counts; the first step is held against alpha / comparisons.
+
+    Returns:
+        0 to 1; a difference found with the wrong sign counts as well.
+
+    Raises:
+        UsageError: an effect or a standard deviation of zero, fewer than two subsets, no comparison.
+    """
+    _check(sd, comparisons, alpha, over_patients)
+    if effect == 0 or not np.isfinite(effect):
+        raise UsageError(f"effect {effect}: expected a difference other than 0, such as 0.02")
+    if subsets < 2:
+        raise UsageError(f"subsets {subsets}: expected 2 or more, one does not show its own spread")
+    p = alpha / comparisons
+    found_sd = sd * np.sqrt(stats.chi2.ppf(QUANTILES, subsets - 1) / (subsets - 1))
+    of_subsets = found_sd / subsets**0.5 * stats.t.isf(p / 2, subsets - 1)
+    half = np.hypot(of_subsets, over_patients * stats.t.isf(p / 2, patient_freedom))  # (quantiles,)
+    error = np.hypot(sd / subsets**0.5, over_patients)
+    outside = stats.norm.sf((half - effect) / error) + stats.norm.cdf((-half - effect) / error)
+    return float(outside.mean())
+
+
+def subsets_needed(effect: float, sd: float, *, target: float = 0.8, **terms: Unpack[Terms]) -> int:
+    """The fewest subsets (2 or more) that find this effect with the target power; arguments as of `power`.
+
+    Raises:
+        UsageError: as of `power`; a target outside (alpha, 1); an effect that 10,000 subsets miss.
+    """
+    _check_target(target, terms.get("alpha", ALPHA))
+    candidates = range(2, MOST_SUBSETS + 1)
+    if (most := power(effect, MOST_SUBSETS, sd, **terms)) < target:
+        blurred = terms.get("over_patients", 0.0) > 0
+        why = "the test patients alone blur it: add test images" if blurred else "it is too small"
+        raise UsageError(
+            f"effect {effect:g}: {MOST_SUBSETS} subsets find it with power {most:.4f}, expected {target:g}; "
+            f"{why}, or ask for a larger effect"
+        )
+    return candidates[bisect_left(candidates, target, key=lambda n: power(effect, n, sd, **terms))]
+
+
+def smallest_effect(subsets: int, sd: float, *, target: float = 0.8, **terms: Unpack[Terms]) -> float:
+    """The smallest effect that so many subsets find with the target power; arguments as of `power`."""
+    _check_target(target, terms.get("alpha", ALPHA))
+    unit = float(np.hypot(sd, terms.get("over_patients", 0.0)))
+    _check(sd, terms.get("comparisons", 1), terms.get("alpha", ALPHA), terms.get("over_patients", 0.0))
+
+    def lacking(effect: float) -> float:
+        return power(effect, subsets, sd, **terms) - target
+
+    largest = unit
+    while lacking(largest) < 0:
+        largest *= 2
+    return float(optimize.brentq(lacking, unit * 1e-9, largest, xtol=unit * 1e-9))
+
+
+def pilot_sd(pilot: Difference, assurance: float = 0.8) -> float:
+    """The standard deviation to plan with, from trainings that are there.
+
+    A standard deviation of a few trainings is as often too small as too large, and an experiment planned with
+    one that is too small misses its power: the upper confidence limit keeps it with this assurance (Browne
+    1995, Statistics in Medicine 14:1933). Half the pilots would plan too few subsets with their plain value.
+
+    Args:
+        pilot: of two clusters or more; its `over_patients` goes to the planner as it is.
+        assurance: the probability that the true standard deviation is no larger, in (0, 1).
+
+    Raises:
+        UsageError: a pilot of one training.
+    """
+    if pilot.clusters < 2:
+        raise UsageError("a pilot of one training shows no spread: expected 2 or more subsets, train another")
+    if not 0 < assurance < 1:
+        raise UsageError(f"assurance {assurance}: expected a number between 0 and 1")
+    freedom = pilot.clusters - 1
+    found = pilot.over_trainings * pilot.clusters**0.5
+    return float(found * np.sqrt(freedom / stats.chi2.ppf(1 - assurance, freedom)))
+
+
+def _check(sd: float, comparisons: int, alpha: float, over_patients: float) -> None:
+    if not 0 < sd < np.inf:
+        raise UsageError(f"standard deviation {sd}: expected more than 0, the spread between subsets")
+    if comparisons < 1:
+        raise UsageError(f"comparisons {comparisons}: expected 1 or more")
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha {alpha}: expected a number between 0 and 1")
+    if not 0 <= over_patients < np.inf:
+        raise UsageError(f"over_patients {over_patients}: expected a standard error of 0 or more")
+
+
+def _check_target(target: float, alpha: float) -> None:
+    if not alpha < target < 1:
+        raise UsageError(f"power {target}: expected a number between alpha ({alpha}) and 1, such as 0.8")
