@@ -26,7 +26,7 @@ from synthaug.evaluation.diagnosis.findings import View, diagnose
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.protocol import by_content, comparable_sets
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 from false_generators import (
     FALSE_COLOURS,
     FALSE_GENERATORS,

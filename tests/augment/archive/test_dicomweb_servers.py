@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import Run, synthaug
-from conftest import tiny_images
+from tiny_images import tiny_images
 
 from synthaug.augment.archive.instances import exported_instances
 from synthaug.augment.formats.registry import write_images

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from cli_runner import Run, synthaug
-from conftest import tiny_images
 from orthanc import Orthanc, archive, credentials
+from tiny_images import tiny_images
 
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.stream import ImageStream

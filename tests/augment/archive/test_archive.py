@@ -21,9 +21,9 @@ from archive_fixtures import (  # noqa: F401
     send,
 )
 from cli_runner import synthaug
-from conftest import tiny_images
 from orthanc import PASSWORD, USER, Orthanc, archive, credentials
 from pydicom import Dataset, dcmread
+from tiny_images import tiny_images
 
 from synthaug.augment.archive.instances import exported_instances
 from synthaug.augment.archive.sending import acknowledged

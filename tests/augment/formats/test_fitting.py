@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cli_runner import synthaug
-from conftest import tiny_images
+from tiny_images import tiny_images
 
 from synthaug.augment.errors import UsageError
 from synthaug.augment.formats.registry import read_images, write_images

@@ -10,10 +10,10 @@ import pytest
 from synthaug.generators.checkpoint import load_generator
 from synthaug.generators.sampling import SHIPPED as FOLDER
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gans"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gans"))
 from cards import SHIPPED, card
 
-MEASURED = Path(__file__).parents[1] / "docs" / "results" / "gans" / "shipped"
+MEASURED = Path(__file__).parents[2] / "docs" / "results" / "gans" / "shipped"
 
 
 def facts_of(name: str) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from archive_fixtures import exported, garbage, leaves_a_socket, original, orthanc, running, send  # noqa: F401
 from cli_runner import synthaug
-from conftest import tiny_images
 from dicom_exports import DESCRIBED, KINDS, blend
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from tiny_images import tiny_images
 
 from synthaug.augment.archive.instances import exported_instances
 from synthaug.augment.formats.registry import write_images

@@ -20,7 +20,7 @@ from synthaug.generators.training.gan import random_numbers
 from synthaug.generators.training.networks import build_players
 from synthaug.generators.value_range import to_uint8
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "gans"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gans"))
 from cells import Cell, Place, Record, store
 from fitting import Pair, fit, highest, make_images
 from making import make

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import tiny_images
 from dicom_exports import export
+from tiny_images import tiny_images
 
 from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.errors import SynthaugError
@@ -79,7 +79,8 @@ write_dicom(many(batches()), Path(OUT), TWO)
 @pytest.mark.slow
 def test_processes_end_where_the_first_is_killed(tmp_path):
     script = KILLED.replace("OUT", repr(str(tmp_path / "out")))
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    folders = (Path(__file__).parent, Path(__file__).parents[2] / "support")
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=here)
     assert done.returncode == -signal.SIGKILL
     left = [Path("/proc", pid) for pid in done.stdout.split()]
