@@ -14,7 +14,7 @@ FITS = ("crop", "pad")
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """What is asked of the images beyond what their files say; None leaves it to the files.
 
     Attributes:
@@ -60,9 +60,9 @@ class Reading:
         """How an image becomes square where it must."""
         return self.fit or "crop"
 
-    def only(self, heeded: Collection[str]) -> "Reading":
+    def only(self, heeded: Collection[str]) -> "ReadOptions":
         """What is asked of these fields; the files decide on the others."""
-        return Reading(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in heeded})
+        return ReadOptions(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in heeded})
 
     def said(self) -> dict[str, Any]:
         """What differs from the defaults, in plain values, for a configuration file."""
@@ -70,13 +70,13 @@ class Reading:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> "Reading":
+    def of(cls, said: Mapping[str, Any]) -> "ReadOptions":
         """What `said` gave, back from a configuration file."""
         window = said.get("window")
         return cls(**{**said, "window": window and (float(window[0]), float(window[1]))})
 
 
-AS_STORED = Reading()
+READ_DEFAULTS = ReadOptions()
 EVERYWHERE = ("size", "channels", "bits", "fit")  # what can be asked of the images of any format
 
 

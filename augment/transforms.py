@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from synthaug.augment.images import LabeledImages, Pixels
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 
 def resize(images: LabeledImages, size: int) -> LabeledImages:
@@ -76,7 +76,7 @@ def with_bits(images: LabeledImages, bits: int) -> LabeledImages:
     return replace(images, pixels=images.pixels.astype(np.uint16) * np.uint16(257))
 
 
-def as_asked(images: LabeledImages, reading: Reading) -> LabeledImages:
+def as_asked(images: LabeledImages, reading: ReadOptions) -> LabeledImages:
     """The images with the side or shape, the channels and the bits that are asked for, where any are."""
     if reading.size is not None:
         images = resize(squared(images, reading.fitting), reading.size)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Writing:
+class WriteOptions:
     """What is asked of the files; a format heeds some of it (`formats.Format.writing`).
 
     Attributes:
@@ -28,4 +28,4 @@ class Writing:
     jobs: int | None = None
 
 
-PLAINLY = Writing()
+WRITE_DEFAULTS = WriteOptions()

@@ -26,7 +26,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless
 
 from synthaug.augment.dicom import read_dicom
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 
 def make(folder: Path, files: int, side: int, compressed: bool) -> None:
@@ -70,7 +70,7 @@ def measure(arm: str, folder: Path, size: int) -> dict[str, float]:
     if arm == "plain":
         plainly(folder, size)
     else:
-        read_dicom(folder, Reading(size=size))
+        read_dicom(folder, ReadOptions(size=size))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "wall_s": time.perf_counter() - wall,

@@ -23,7 +23,7 @@ from synthaug.augment.dicom.image import Export, Source
 from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 EPOCH = 1_700_000_000
 
@@ -78,7 +78,7 @@ def main() -> None:
     arms: dict[str, Callable[[Path], None]] = {"plain loop": lambda folder: plain_loop(images, folder)}
     for jobs in options.jobs:
         arms[f"jobs {jobs}"] = lambda folder, jobs=jobs: write_dicom(  # type: ignore[misc]
-            ImageStream.of(images), folder, Writing(jobs=jobs)
+            ImageStream.of(images), folder, WriteOptions(jobs=jobs)
         )
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in arms}
     for turn in range(options.rounds):

@@ -20,7 +20,7 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.hdf5.compression import COMPRESSIONS
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 from synthaug.generators.sampling import Synthesizer
 
 Times = tuple[float, float]  # process and wall seconds
@@ -42,7 +42,7 @@ def writing(generator: str, n: int, turns: int, folder: Path) -> None:
 
     def make_and_write(shard_size: int | None) -> None:
         target = folder / f"{shard_size}.h5"
-        how = Writing(shard_size=shard_size)
+        how = WriteOptions(shard_size=shard_size)
         write_images(synthesizer.stream({0: n}), target, writing=how, overwrite=True)
 
     make()  # warm
@@ -71,7 +71,7 @@ def compressions(dataset: str, root: Path, turns: int, folder: Path) -> None:
     for turn in range(turns):
         for name in COMPRESSIONS:
             path = folder / f"{dataset}-{name}-{turn}.h5"
-            how = Writing(compression=name)
+            how = WriteOptions(compression=name)
             wrote[name].append(
                 timed(lambda p=path, h=how: write_images(ImageStream.of(images), p, writing=h))
             )  # type: ignore[misc]

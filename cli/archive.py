@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import Reading, refuse_unheeded
-from synthaug.augment.writing import Writing
+from synthaug.augment.reading import ReadOptions, refuse_unheeded
+from synthaug.augment.writing import WriteOptions
 from synthaug.cli.gate import gate_of_export
 from synthaug.cli.output import Output
 
@@ -77,7 +77,7 @@ def archive_at(dicomweb: str | None, pacs: str | None, resume: bool) -> "Archive
     return None
 
 
-def folder_as_it_is(source: str, reading: Reading, writing: Writing, said: Sequence[str]) -> Path:
+def folder_as_it_is(source: str, reading: ReadOptions, writing: WriteOptions, said: Sequence[str]) -> Path:
     """SRC where no TARGET is given: a DICOM folder whose files are sent as they are.
 
     Args:
@@ -133,12 +133,12 @@ def folder_to_resume(target: Path, source: str, overwrite: bool) -> Path:
     return target
 
 
-def noting(archive: "Archive") -> "Callable[[ImageStream, Path, Writing], None]":
+def noting(archive: "Archive") -> "Callable[[ImageStream, Path, WriteOptions], None]":
     """Writes DICOM as `write_images` wants it, with a note of what it is made of, for `folder_to_resume`."""
     from synthaug.augment.archive.sending import begin
     from synthaug.augment.dicom import write_dicom
 
-    def write(stream: "ImageStream", folder: Path, writing: Writing) -> None:
+    def write(stream: "ImageStream", folder: Path, writing: WriteOptions) -> None:
         write_dicom(stream, folder, writing)
         begin(folder, archive, {"asked": _asked()})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthaug.augment.errors import GateError
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Config,
@@ -60,7 +60,7 @@ def evaluate(
     root: DataRoot = None,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,

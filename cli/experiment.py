@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import GateError, UsageError
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 from synthaug.cli.experiment_options import RATIOS, ExperimentOptions
 from synthaug.cli.experiment_plan import plan
 from synthaug.cli.experiment_run import run_and_report
@@ -95,7 +95,7 @@ def experiment(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out: finished trainings are not done again.")
     ] = False,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
     size: Size = None,
     channels: Channels = None,
     root: DataRoot = None,

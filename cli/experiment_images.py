@@ -18,7 +18,7 @@ from synthaug.cli.experiment_options import REST, ExperimentOptions
 from synthaug.cli.runtime import data_root, make_fabric
 from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset, with_names
 from synthaug.evaluation.experiment.arms import check_ratios
-from synthaug.evaluation.experiment.data import Laboratory, Synthesize
+from synthaug.evaluation.experiment.data import ExperimentData, Synthesize
 from synthaug.evaluation.experiment.unlabelled import unlabelled
 from synthaug.generators.presets import preset
 from synthaug.generators.runs import OwnGenerator
@@ -27,7 +27,7 @@ from synthaug.generators.training.gan import check_images
 log = logging.getLogger("synthaug")
 
 
-def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: Path | None) -> Laboratory:
+def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: Path | None) -> ExperimentData:
     """The images of the experiment and where synthetic ones come from; what cannot work is said here.
 
     Raises:
@@ -38,7 +38,7 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
     build_classifier(
         options.classifier, num_classes=len(splits.class_names), channels=channels, image_size=side
     )  # a name that is none is said now, not after the generators
-    return Laboratory(
+    return ExperimentData(
         splits,
         synthesizer(splits, options, folder),
         ClassifierConfig(name=options.classifier, steps=options.steps),

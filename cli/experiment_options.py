@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
@@ -45,7 +45,7 @@ class ExperimentOptions:
     size: int | None = None
     channels: int | None = None
     split_seed: int = 0
-    reading: Reading = AS_STORED
+    reading: ReadOptions = READ_DEFAULTS
     device: str = "auto"
     precision: str = "auto"
 

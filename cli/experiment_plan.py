@@ -10,7 +10,7 @@ from synthaug.cli.output import Output
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
-    from synthaug.evaluation.experiment.results import Cell
+    from synthaug.evaluation.experiment.results import TrainingResult
 
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
 
@@ -63,11 +63,11 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, tuple[float, float], 
     freedom of that; and how it is known."""
     import numpy as np
 
-    from synthaug.evaluation.experiment.results import read_cell
+    from synthaug.evaluation.experiment.results import read_result
     from synthaug.evaluation.gain.planning import pilot_sd
     from synthaug.evaluation.gain.verdict import judge
 
-    cells = of_references([read_cell(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
+    cells = of_references([read_result(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
     if any(cell.arm.way == "blend" for cell in cells) and len(cells[0].test) == len(splits.test):
         gains = judge(cells, splits).gains
         pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
@@ -84,7 +84,7 @@ def spread(folder: Path, splits: "Splits") -> tuple[float, tuple[float, float], 
     return ASSUMED_SD, (0.0, np.inf), "assumed: run some, and ask again with the same --out"
 
 
-def of_references(cells: list["Cell"]) -> list["Cell"]:
+def of_references(cells: list["TrainingResult"]) -> list["TrainingResult"]:
     """The cells but those built on a former reference: validation may choose another when a run grows."""
     from synthaug.evaluation.experiment.schedule import best_recipe
 

@@ -57,7 +57,7 @@ def run_and_report(
         ratios=options.ratios,
         choice=options.arms,
         jobs=side_by_side(jobs, lab.make_fabric().device),
-        told=out.say,
+        on_progress=out.say,
     )
     found = judge(cells, splits)
     first = next(design.units())

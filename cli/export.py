@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import AS_STORED, Reading
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 from synthaug.cli.archive import (
     Resume,
     ToDicomWeb,
@@ -63,8 +63,8 @@ def export(
     to_dicomweb: ToDicomWeb = None,
     to_pacs: ToPacs = None,
     resume: Resume = False,
-    reading: Reading = AS_STORED,
-    writing: Writing = PLAINLY,
+    reading: ReadOptions = READ_DEFAULTS,
+    writing: WriteOptions = WRITE_DEFAULTS,
     size: Size = None,
     root: DataRoot = None,
     seed: Seed = 0,

@@ -8,21 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import Reading
-from synthaug.augment.writing import Writing
+from synthaug.augment.reading import ReadOptions
+from synthaug.augment.writing import WriteOptions
 
 Command = Callable[..., None]
 PANELS = {"reading": "How files are read", "writing": "How files are written"}
 
 
 def reads_files(command: Command) -> Command:
-    """Add the options of `Reading` to a command; it gets them as its argument `reading`."""
+    """Add the options of `ReadOptions` to a command; it gets them as its argument `reading`."""
     return _bundled(command, "reading", READING, _reading)
 
 
 def writes_files(command: Command) -> Command:
-    """Add the options of `Writing` to a command; it gets them as its argument `writing`."""
-    return _bundled(command, "writing", WRITING, Writing)
+    """Add the options of `WriteOptions` to a command; it gets them as its argument `writing`."""
+    return _bundled(command, "writing", WRITING, WriteOptions)
 
 
 def _option(text: str, kind: Any, default: Any, **more: Any) -> tuple[Any, Any, dict[str, Any], str]:
@@ -80,11 +80,11 @@ def _bundled(
     return run
 
 
-def _reading(window: str | None, **rest: Any) -> Reading:
+def _reading(window: str | None, **rest: Any) -> ReadOptions:
     if window is None:
-        return Reading(**rest)
+        return ReadOptions(**rest)
     try:  # a configuration file may have a list
         center, width = (float(part) for part in str(window).strip("[]").split(","))
     except ValueError:
         raise UsageError(f"--window {window}: expected CENTER,WIDTH, such as 40,400") from None
-    return Reading(window=(center, width), **rest)
+    return ReadOptions(window=(center, width), **rest)

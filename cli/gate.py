@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 
 if TYPE_CHECKING:
     from synthaug.augment.images import LabeledImages, Splits
@@ -23,7 +23,7 @@ class _Source:
 
     dataset: str
     split_seed: int = 0
-    reading: Reading = AS_STORED
+    reading: ReadOptions = READ_DEFAULTS
 
 
 def gate_of_generator(
@@ -31,7 +31,7 @@ def gate_of_generator(
     training_images: str | None,
     root: Path,
     split_seed: int,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
 ) -> "MemorizationGate":
     """The generator's own training images where they are found, else the fingerprints in its file.
 
@@ -63,7 +63,7 @@ def gate_of_export(
     split_seed: int,
     generator: "Synthesizer | None" = None,
     blended_with: "Splits | None" = None,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
 ) -> "MemorizationGate":
     """For images of a file or a blend: the data sets that are named, and what the generators behind know.
 
@@ -108,7 +108,7 @@ def gate_of_export(
 
 
 def _named(
-    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: Reading
+    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: ReadOptions
 ) -> "Splits":
     """A data set to compare with, named or at a path, at the smaller of both sizes."""
     from synthaug.augment.datasets.load import load_dataset
@@ -196,7 +196,7 @@ def _of_run(config: Path) -> _Source | None:
         facts: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
         source = facts["source"]
         found = _Source(
-            str(source["dataset"]), int(source["split_seed"]), Reading.of(source.get("reading", {}))
+            str(source["dataset"]), int(source["split_seed"]), ReadOptions.of(source.get("reading", {}))
         )
     except (OSError, KeyError, TypeError, ValueError):
         return None

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import AS_STORED, Reading, as_flags
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions, as_flags
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 from synthaug.cli.files import reads_files, writes_files
 from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.options import (
@@ -60,8 +60,8 @@ def generate(
         bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
     ] = False,
     allow_near_copies: AllowNearCopies = False,
-    reading: Reading = AS_STORED,
-    writing: Writing = PLAINLY,
+    reading: ReadOptions = READ_DEFAULTS,
+    writing: WriteOptions = WRITE_DEFAULTS,
     root: DataRoot = None,
     seed: Seed = 0,
     split_seed: SplitSeed = 0,
@@ -170,7 +170,7 @@ def generate(
 
 
 def _filling_up(
-    dataset: str, names: tuple[str, ...], root: Path, split_seed: int, reading: Reading
+    dataset: str, names: tuple[str, ...], root: Path, split_seed: int, reading: ReadOptions
 ) -> dict[int, int]:
     """How many images of each label bring every class of a data set up to its largest."""
     from synthaug.augment.balance import sampling_plan

@@ -10,9 +10,9 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import FORMATS, write_images
 from synthaug.augment.hdf5.file import SCHEMA
 from synthaug.augment.hdf5.partial import PartialSet
-from synthaug.augment.reading import Reading, refuse_unheeded
+from synthaug.augment.reading import ReadOptions, refuse_unheeded
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 from synthaug.evaluation.memorization.gate import MemorizationGate
 from synthaug.generators.sampling import Synthesizer
 
@@ -41,7 +41,7 @@ class Making:
     def write_shards(
         self,
         path: Path,
-        writing: Writing,
+        writing: WriteOptions,
         seen: str,
         advance: Callable[[int], None],
         *,
@@ -76,7 +76,7 @@ class Making:
     def _guarded(self, gate: MemorizationGate, stream: ImageStream) -> ImageStream:
         return gate.guard(stream, allow=self.allow, judged=self.reject)
 
-    def _facts(self, writing: Writing, seen: str) -> dict[str, Any]:
+    def _facts(self, writing: WriteOptions, seen: str) -> dict[str, Any]:
         """All that the bytes of the shards and the gate's verdict depend on."""
         names = self.synthesizer.card.class_names
         return {
@@ -91,7 +91,7 @@ class Making:
         }
 
 
-def training_digest(training_images: str | None, root: Path, split_seed: int, reading: Reading) -> str:
+def training_digest(training_images: str | None, root: Path, split_seed: int, reading: ReadOptions) -> str:
     """Tells the content of a data set that the gate compares with; empty where none is named."""
     if training_images is None:
         return ""

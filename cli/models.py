@@ -10,7 +10,7 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
     from synthaug.generators.objectives import OBJECTIVES
     from synthaug.generators.presets import PRESETS
     from synthaug.generators.sampling import Synthesizer, shipped
-    from synthaug.generators.training.networks import build_players
+    from synthaug.generators.training.networks import build_networks
 
     out = Output(as_json)
     cards = {name: Synthesizer(name).card for name in shipped()}
@@ -24,7 +24,7 @@ def models(config_file: Config = None, as_json: Json = False) -> None:
     )
     parameters = {}
     for name, recipe in PRESETS.items():
-        players = build_players(recipe.config, num_classes=2, image_size=64, channels=1)
+        players = build_networks(recipe.config, num_classes=2, image_size=64, channels=1)
         parameters[name] = [sum(p.numel() for p in player.parameters()) for player in players]
     out.table(
         ["preset", "architecture", "objective", ">parameters G + D", "recipe"],

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import Reading
-from synthaug.augment.writing import Writing
+from synthaug.augment.reading import ReadOptions
+from synthaug.augment.writing import WriteOptions
 from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.output import Output
 
@@ -23,10 +23,10 @@ def remake(
     generator: str | None,
     training_images: str | None,
     allow_near_copies: bool,
-    writing: Writing,
+    writing: WriteOptions,
     root: Path,
     split_seed: int,
-    reading: Reading,
+    reading: ReadOptions,
     device: str,
     overwrite: bool,
     dry_run: bool,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 from synthaug.cli.blending import blended_training_set
 from synthaug.cli.experiment_options import RATIOS
 from synthaug.cli.files import reads_files
@@ -80,7 +80,7 @@ def train_classifier(
     mixup: Annotated[float, typer.Option(help="Alpha of mixup, such as 0.2; 0 is off.", min=0.0)] = 0.0,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-classifier.")] = None,
     size: Size = None,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
     channels: Channels = None,
     root: DataRoot = None,
     seed: Seed = 0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Channels,
@@ -79,7 +79,7 @@ def train_generator(
     ] = None,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-<preset>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
     size: Size = None,
     channels: Channels = None,
     root: DataRoot = None,
@@ -191,7 +191,7 @@ def train_generator(
 
 
 def _unlabelled(
-    name: str, splits: "Splits", root: Path, split_seed: int, reading: Reading, out: Output
+    name: str, splits: "Splits", root: Path, split_seed: int, reading: ReadOptions, out: Output
 ) -> "LabeledImages":
     """The training images of another data set, without those that validate or test here."""
     import numpy as np

@@ -18,7 +18,7 @@ from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures import architecture
 from synthaug.generators.architectures.family import ConditionalGenerator
-from synthaug.generators.training.monitor import Watch
+from synthaug.generators.training.monitor import TrainingMonitor
 
 if TYPE_CHECKING:
     from synthaug.generators.training.gan import GANTraining
@@ -157,7 +157,7 @@ def load_training(path: Path, training: "GANTraining") -> None:
             module.load_state_dict(_under(tensors, prefix))
         training.slope.numbers = tensors["slope"].tolist()
         training.augmentation.numbers = tensors["augmentation"].tolist()
-        training.watch = Watch.of_numbers(tensors["watch"].tolist())
+        training.watch = TrainingMonitor.of_numbers(tensors["watch"].tolist())
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise DataError(
             f"{path}: expected a checkpoint of this configuration to resume: {_first_line(error)}"

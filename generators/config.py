@@ -27,7 +27,7 @@ class GANConfig:
         r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018) that a
             training starts with, for images of 64 × 64; it goes with the number of pixels.
         logit_gap: mean logit of real images of a class minus that of fakes that the γ of the class is steered
-            to (`slope.SlopeWeight`); 0 keeps γ.
+            to (`adaptive_r1.AdaptiveR1Weight`); 0 keeps γ.
         r1_every: steps between two such penalties, each as much stronger (lazy: Karras et al. 2020).
         ema_halflife: images after which a weight's share in the averaged generator, the one that is kept, has
             halved (Yazıcı et al. 2019); 0 keeps the last weights.

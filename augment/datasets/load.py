@@ -17,7 +17,7 @@ from synthaug.augment.formats.folder import is_image_folder, summarise_folder
 from synthaug.augment.formats.registry import heeded, read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
-from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
+from synthaug.augment.reading import EVERYWHERE, READ_DEFAULTS, ReadOptions, refuse_unheeded
 from synthaug.augment.splits import draw_splits, recorded_splits
 from synthaug.augment.transforms import as_asked
 
@@ -27,7 +27,7 @@ class Request:
     """What is asked of a data set: `load_dataset`'s arguments, and the options within its spec."""
 
     root: Path
-    reading: Reading
+    reading: ReadOptions
     split_seed: int
     options: dict[str, float]
 
@@ -57,7 +57,7 @@ def load_dataset(
     size: int | None = None,
     channels: int | None = None,
     split_seed: int = 0,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
 ) -> Splits:
     """Training, validation and test images of a data set.
 
@@ -96,7 +96,7 @@ def path_of(spec: str, root: Path) -> Path | None:
     return next((path for path in (Path(spec), root / spec) if path.exists()), None)
 
 
-def reading_for(reading: Reading, spec: str, *others: str | None, root: Path) -> Reading:
+def reading_for(reading: ReadOptions, spec: str, *others: str | None, root: Path) -> ReadOptions:
     """What is asked of one of several data sets that are read together: what its format has.
 
     Args:
@@ -206,7 +206,7 @@ def read_part(
     *,
     size: int | None = None,
     split_seed: int = 0,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
 ) -> LabeledImages:
     """Images of a file as they stand in it, or of a data set's train, val, test or all.
 

@@ -12,7 +12,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 PRIVATE_SCHEME = "99SYNTHAUG"  # for classes without a code of SNOMED CT; PS3.16 8.2 keeps 99... for such
 FINDING = Code("121071", "DCM", "Finding")
@@ -76,7 +76,7 @@ def is_paired(body_part: str) -> bool:
     return _regions()[body_part][1]
 
 
-def refuse_wrong_terms(writing: Writing) -> None:
+def refuse_wrong_terms(writing: WriteOptions) -> None:
     """Stop at a value that its attribute cannot have.
 
     Modality must be a term of PS3.3 C.7.3.1.1.1 (as PS3.16 CID 33 lists them), the body part one of PS3.16

@@ -20,7 +20,7 @@ from synthaug.augment.errors import DataError, SynthaugError
 from synthaug.augment.files.decode import NAMED, warn_of_bad
 from synthaug.augment.files.walk import files_below, is_picture, unreadable
 from synthaug.augment.progress import progress_bar
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
 MOST_DEFLATED = 1032  # times smaller can deflate make zeros
@@ -91,7 +91,7 @@ def claims_dicom(path: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def look_at(paths: Sequence[Path], folder: Path, reading: Reading, bad: BadFiles) -> list[DicomImage]:
+def look_at(paths: Sequence[Path], folder: Path, reading: ReadOptions, bad: BadFiles) -> list[DicomImage]:
     """What the files' headers say of their images, in the files' order, without the bad ones."""
     files = {path: path.relative_to(folder).as_posix() for path in paths}
     table, divided = labels_csv(folder), has_split_folders(files.values())

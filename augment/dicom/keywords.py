@@ -7,7 +7,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.multival import MultiValue
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 BINARY = {"SQ", "OB", "OW", "OF", "OD", "OL", "OV", "UN"}
 # A class name is printed and written everywhere, so it must not be what tells one person from another. These
@@ -38,7 +38,7 @@ HARMLESS = {
 }
 
 
-def check_keywords(reading: Reading) -> None:
+def check_keywords(reading: ReadOptions) -> None:
     """Stop where a label or group is asked of an attribute that is none, is no text, or names a person.
 
     Raises:

@@ -15,7 +15,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.files.table import LABELS, SPLIT_NAMES, Table, read_rows, refuse_twice
 from synthaug.augment.images import PARTS
 from synthaug.augment.labels import class_order
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 UNKNOWN = "unknown"  # one name for all patients without one: no split can part them
 
@@ -37,7 +37,7 @@ class About:
     position: int = 0
 
 
-def about(dataset: Dataset, file: str, reading: Reading, table: Table | None, divided: bool) -> About:
+def about(dataset: Dataset, file: str, reading: ReadOptions, table: Table | None, divided: bool) -> About:
     """Class, patient and split of one file.
 
     The class is that of the attribute `reading.label_from`, else the one `write_dicom` noted, else that of

@@ -28,13 +28,13 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
 from synthaug.augment.files.walk import files_below
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 
 log = logging.getLogger("synthaug")
 VERSION = 1  # of how pixels are shown: another one does not take what the cache has
 
 
-def read_dicom(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
+def read_dicom(folder: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
     """Read every DICOM file under `folder`; each frame is an image.
 
     Files from `write_dicom` give back their pixels, labels, class names, order, synthetic flags, provenance
@@ -106,7 +106,9 @@ class _Target:
     window: tuple[float, float] | None
 
 
-def _pixels(images: Sequence[DicomImage], reading: Reading, bad: BadFiles) -> tuple[list[DicomImage], Pixels]:
+def _pixels(
+    images: Sequence[DicomImage], reading: ReadOptions, bad: BadFiles
+) -> tuple[list[DicomImage], Pixels]:
     """The images that can be decoded, and the pixels (N, C, H, W) of all their frames, from the cache."""
     if not images:
         return [], np.zeros((0, 1, 1, 1), np.uint8)
@@ -124,7 +126,7 @@ def _pixels(images: Sequence[DicomImage], reading: Reading, bad: BadFiles) -> tu
     return kept, found["pixels"][: sum(image.frames for image in kept)].transpose(0, 3, 1, 2)
 
 
-def _target(images: Sequence[DicomImage], reading: Reading) -> _Target:
+def _target(images: Sequence[DicomImage], reading: ReadOptions) -> _Target:
     shapes = {image.shape for image in images}
     height, width = next(iter(shapes))
     if reading.size is not None:
@@ -179,7 +181,9 @@ def _frames(image: DicomImage, target: _Target) -> Iterator[Pixels]:
         yield pixels  # grey is repeated to RGB where it is put
 
 
-def _warn_of_shrinking(images: Sequence[DicomImage], pixels: Pixels, reading: Reading, folder: Path) -> None:
+def _warn_of_shrinking(
+    images: Sequence[DicomImage], pixels: Pixels, reading: ReadOptions, folder: Path
+) -> None:
     """One warning where images became smaller because others are, which nobody asked for."""
     larger = [image for image in images if min(image.shape) > pixels.shape[2]]
     if reading.size is None and larger:
@@ -190,7 +194,9 @@ def _warn_of_shrinking(images: Sequence[DicomImage], pixels: Pixels, reading: Re
         )
 
 
-def _labelled(images: Sequence[DicomImage], pixels: Pixels, folder: Path, reading: Reading) -> LabeledImages:
+def _labelled(
+    images: Sequence[DicomImage], pixels: Pixels, folder: Path, reading: ReadOptions
+) -> LabeledImages:
     files = [image.about for image in images]
     frames = [image.frames for image in images]
     names = class_names(files, folder)

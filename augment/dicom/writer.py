@@ -23,13 +23,13 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.clock import moment_of_writing
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream, write_facts
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 
 PIECE_IMAGES, PIECE_BYTES = 256, 8 << 20  # what a process gets at a time
 WORTH_PROCESSES = 50_000  # images: starting one process takes about as long as writing 10,000 of 64×64
 
 
-def write_dicom(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -> None:
+def write_dicom(stream: ImageStream, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
     """Write each image as `<class>/<position>.dcm`, a Secondary Capture of grey 8 or 16 bits or RGB 8 bits.
 
     UIDs are derived, not drawn: from generator, class, seed, index and pixels, and from all else that is said
@@ -130,7 +130,7 @@ def _placed(pieces: Iterator[LabeledImages]) -> Iterator[tuple[int, LabeledImage
         position += len(piece)
 
 
-def _jobs(writing: Writing, stream: ImageStream) -> int:
+def _jobs(writing: WriteOptions, stream: ImageStream) -> int:
     if writing.jobs is not None:
         return writing.jobs
     return cpu_count() if stream.total >= WORTH_PROCESSES else 1  # cores that this process may use

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Pixels
 from synthaug.augment.progress import progress_bar
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 
 log = logging.getLogger("synthaug")
 Opener = Callable[[str], IO[bytes]]
@@ -41,13 +41,13 @@ class Decoded(NamedTuple):
 
 def decode_images(names: Sequence[str], open_file: Opener, size: int | None, channels: int | None) -> Pixels:
     """Decode files to (N, C, side, side) uint8; as `decode_files`, with 8 bits whatever the files have."""
-    return decode_files(names, open_file, Reading(size=size, channels=channels, bits=8)).pixels
+    return decode_files(names, open_file, ReadOptions(size=size, channels=channels, bits=8)).pixels
 
 
 def decode_files(
     names: Sequence[str],
     open_file: Opener,
-    reading: Reading = AS_STORED,
+    reading: ReadOptions = READ_DEFAULTS,
     stored: tuple[int, int, int] | None = None,
 ) -> Decoded:
     """Decode files to (N, C, H, W): 16 bits where all have that many or they are asked for, else 8.
@@ -172,7 +172,9 @@ class _Layout(NamedTuple):
     width: int
 
 
-def _layout(headers: Mapping[str, _Header], reading: Reading, stored: tuple[int, int, int] | None) -> _Layout:
+def _layout(
+    headers: Mapping[str, _Header], reading: ReadOptions, stored: tuple[int, int, int] | None
+) -> _Layout:
     bits = _bits(headers, reading.bits) if headers else 8
     height, width = _shape(headers.values(), reading.size, stored)
     channels = reading.channels

@@ -12,16 +12,16 @@ from synthaug.augment.files.cache import Arrays, cached_arrays
 from synthaug.augment.files.decode import decode_files, not_whole, warn_of_bad
 from synthaug.augment.files.walk import unreadable
 from synthaug.augment.images import Indices, Pixels
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
-HEEDED = ("fit", "skip_bad")  # of `Reading`, beyond what every format heeds
+HEEDED = ("fit", "skip_bad")  # of `ReadOptions`, beyond what every format heeds
 
 
 def read_pictures(
     where: Path,
     paths: Mapping[str, Path],
-    reading: Reading,
+    reading: ReadOptions,
     stored: tuple[int, int, int] | None = None,
     bad: Mapping[str, str] | None = None,
 ) -> tuple[Pixels, Indices]:

@@ -30,14 +30,14 @@ from synthaug.augment.files.table import (
 from synthaug.augment.files.walk import files_below, is_picture
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_order
-from synthaug.augment.reading import AS_STORED, Reading
+from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
 from synthaug.augment.stream import FACTS, ImageStream
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 
 log = logging.getLogger("synthaug")
 
 
-def read_folder(folder: Path, reading: Reading = AS_STORED) -> LabeledImages:
+def read_folder(folder: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
     """All images below `folder`, labelled by the class folder they stand in, or by labels.csv.
 
     A train/, val/ or test/ level above the class folders is the images' split, unless labels.csv has a column
@@ -85,7 +85,7 @@ def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
     return _as_written(folder, names)[0], len(files)
 
 
-def write_folder(stream: ImageStream, folder: Path, writing: Writing = PLAINLY) -> None:
+def write_folder(stream: ImageStream, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
     """Write PNGs as [<split>/]<class>/<index>.png with a labels.csv that says which are synthetic.
 
     Without a class's images there is no folder of it, as torchvision's ImageFolder wants it; dataset.json has
@@ -176,7 +176,7 @@ def _split_folder(file: str) -> str:
     return SPLIT_NAMES.get(file.split("/")[0].lower(), "")
 
 
-def _labels(folder: Path, table: Table, told: Callable[..., None] = log.debug) -> list[str]:
+def _labels(folder: Path, table: Table, on_progress: Callable[..., None] = log.debug) -> list[str]:
     """A class name per file: of labels.csv, else of the class folder it stands in.
 
     Args:
@@ -186,7 +186,7 @@ def _labels(folder: Path, table: Table, told: Callable[..., None] = log.debug) -
     short = _short_names({(_split_folder(file), name) for file, name in classes.items()})
     for long, name in short.items():
         if long != name:
-            told("%s: took class folder %s for %s of another split", folder, long, name)
+            on_progress("%s: took class folder %s for %s of another split", folder, long, name)
     return [row.get("label") or short[classes[file]] for file, row in table.items()]
 
 

@@ -19,10 +19,10 @@ from synthaug.augment.hdf5 import is_ours, read_hdf5, read_hdf5_attributes, writ
 from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import without_names
-from synthaug.augment.reading import AS_STORED, EVERYWHERE, Reading, refuse_unheeded
+from synthaug.augment.reading import EVERYWHERE, READ_DEFAULTS, ReadOptions, refuse_unheeded
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
 from synthaug.augment.transforms import as_asked
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Format:
         write: puts a stream at a path that does not exist yet.
         suffix: of its files; empty for folders.
         attributes: gives the facts about the whole set that `write` put there.
-        reading, writing: the fields of `Reading` (beyond those for every format) and of `Writing` it heeds.
+        reading, writing: the fields of `ReadOptions` (beyond those of every format), `WriteOptions` it heeds.
         replacing: puts what `write` made in its place, when it is whole.
         pictures: suffix of the files in a folder that hold one image each.
         loading: Python that loads what stands at `{name}`, for the card.
         fits: what is changed, with a warning, in images that it cannot hold as they are.
     """
 
-    read: Callable[[Path, Reading], LabeledImages]
-    write: Callable[[ImageStream, Path, Writing], None]
+    read: Callable[[Path, ReadOptions], LabeledImages]
+    write: Callable[[ImageStream, Path, WriteOptions], None]
     suffix: str
     attributes: Callable[[Path], Attributes]
     reading: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ def format_of(path: Path, name: str | None = None) -> str:
     return "dicom" if "dicom" in path.name.lower() or suffix == ".dcm" else "folder"
 
 
-def read_images(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
+def read_images(path: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
     """Read a file or folder of any format, as it is stored or as `reading` asks.
 
     Raises:
@@ -151,7 +151,7 @@ def read_images(path: Path, reading: Reading = AS_STORED) -> LabeledImages:
 
 
 def heeded(path: Path) -> tuple[str, ...]:
-    """The fields of `Reading` that the file or folder at a path heeds."""
+    """The fields of `ReadOptions` that the file or folder at a path heeds."""
     name = format_of(path)
     if name == "hdf5" and path.exists() and is_ours(path):
         return EVERYWHERE
@@ -168,9 +168,9 @@ def write_images(
     path: Path,
     *,
     format: str | None = None,
-    writing: Writing = PLAINLY,
+    writing: WriteOptions = WRITE_DEFAULTS,
     overwrite: bool = False,
-    write: Callable[[ImageStream, Path, Writing], None] | None = None,
+    write: Callable[[ImageStream, Path, WriteOptions], None] | None = None,
 ) -> None:
     """Write a stream in the format of `path`; a killed process leaves the old file or the new one, whole.
 

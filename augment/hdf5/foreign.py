@@ -14,7 +14,7 @@ from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.hdf5.shards import sources_of
 from synthaug.augment.images import LabeledImages, Pixels
 from synthaug.augment.labels import class_order
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 IMAGES = ("images", "imgs")
 LABELS = ("labels",)
@@ -22,7 +22,7 @@ LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels"
 ROWS = 256  # decoded at a time
 
 
-def read_foreign(path: Path, file: h5py.File, reading: Reading) -> LabeledImages:
+def read_foreign(path: Path, file: h5py.File, reading: ReadOptions) -> LabeledImages:
     """Images of uint8, uint16 or float in [0, 1], which becomes 8 bits or as many as asked.
 
     Labels are whole numbers, named by an attribute `class_names` where the file has one, or text.

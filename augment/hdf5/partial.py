@@ -29,7 +29,7 @@ from synthaug.augment.hdf5.shards import (
 )
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 log = logging.getLogger("synthaug")
 PLAN = "plan.json"
@@ -108,7 +108,7 @@ class PartialSet:
 
         return near_copies
 
-    def write(self, stream: ImageStream, path: Path, writing: Writing) -> None:
+    def write(self, stream: ImageStream, path: Path, writing: WriteOptions) -> None:
         """Write what is missing, and the set at `path`: `write_images` takes this in the format's place.
 
         Args:

@@ -24,7 +24,7 @@ from synthaug.augment.files.atomic import replacing
 from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 SHARD = re.compile(r"\d{5,}-[0-9a-f]{16}\.h5")
 Write = Callable[[ImageStream, Path, str], None]
@@ -36,7 +36,7 @@ def shards_folder(path: Path) -> Path:
 
 
 def write_shards(
-    stream: ImageStream, folder: Path, writing: Writing, write: Write, first: int = 0
+    stream: ImageStream, folder: Path, writing: WriteOptions, write: Write, first: int = 0
 ) -> Iterator[Path]:
     """Cut a stream into files of `writing.shard_size` images, and give each once it is whole.
 

@@ -18,9 +18,9 @@ from synthaug.augment import progress
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.runtime import make_fabric
-from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.data import ExperimentData
 from synthaug.evaluation.experiment.design import Design
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.schedule import conduct
 from synthaug.evaluation.gain.comparison import Gain, of_arm
 from synthaug.evaluation.gain.planning import pilot_sd, subsets_needed
@@ -53,10 +53,10 @@ def run_experiment(name: str, number: int, work: Path) -> Record:
     return record | {"cpu_seconds": time.process_time() - start}
 
 
-def laboratory(kind: Kind, truth: Truth, folder: Path) -> Laboratory:
+def laboratory(kind: Kind, truth: Truth, folder: Path) -> ExperimentData:
     """Validation and test images have the classes in equal numbers, whatever the training images have."""
     splits = Splits(truth.draw([*kind.train], 0), truth.draw(VAL, 1), truth.draw(TEST, 2), name=kind.name)
-    return Laboratory(splits, Synthesizer(kind.fake, truth), CONFIG, fabric, folder)
+    return ExperimentData(splits, Synthesizer(kind.fake, truth), CONFIG, fabric, folder)
 
 
 @cache
@@ -65,7 +65,7 @@ def fabric() -> Fabric:
     return make_fabric("cpu", "32-true")
 
 
-def conducted(kind: Kind, lab: Laboratory, subsets: int) -> Experiment:
+def conducted(kind: Kind, lab: ExperimentData, subsets: int) -> Experiment:
     """All trainings, those that are not there yet, and the judgement."""
     design = Design((kind.amount,), subsets=subsets)
     return judge(conduct(lab, design, ratios=kind.ratios, choice="core"), lab.splits)
@@ -110,7 +110,7 @@ def at_one_half(found: Experiment, test: LabeledImages) -> Record:
     return said
 
 
-def recalls(cell: Cell, test: LabeledImages) -> tuple[float, float]:
+def recalls(cell: TrainingResult, test: LabeledImages) -> tuple[float, float]:
     """(specificity, sensitivity) at 0.5."""
     positive = cell.test[:, 1] > 0.5
     return float(np.mean(~positive[test.labels == 0])), float(np.mean(positive[test.labels == 1]))

@@ -52,7 +52,7 @@ def fit(
 ) -> Pair:
     """Train for `cpu_seconds` of process time; the judge's looks and the calibration are not counted.
 
-    Looks are taken at equal marks of process time; the generator that `Watch.remember` keeps is
+    Looks are taken at equal marks of process time; the generator that `TrainingMonitor.remember` keeps is
     kept, with the discriminator of the same moment. A training that diverges ends there.
     """
     config = replace(config, steps=planned_steps(images, config, fabric, cpu_seconds, unlabelled))

@@ -24,7 +24,7 @@ from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.fidelity.monitor import Judge
 from synthaug.generators.checkpoint import GeneratorCard
-from synthaug.generators.training.networks import build_players
+from synthaug.generators.training.networks import build_networks
 from synthaug.generators.training.transfer import Origin
 
 
@@ -145,7 +145,7 @@ def read_networks(cell: Cell, place: Place) -> tuple[dict[str, dict[str, torch.T
 def read_pair(cell: Cell, place: Place, data: Material) -> Pair:
     channels, side, _ = data.fit.image_shape
     weights, facts = read_networks(cell, place)
-    networks = build_players(
+    networks = build_networks(
         cell.config, num_classes=len(data.fit.class_names), image_size=side, channels=channels
     )
     for network, name in zip(networks, ("generator", "discriminator"), strict=True):

@@ -19,7 +19,7 @@ WITHOUT_DIFFAUGMENT: tuple[tuple[str, Any], ...] = (("diffaugment", ()),)
 
 @dataclass(frozen=True)
 class Arm:
-    """A row: a preset, or the default with something changed. See `Cell` for the fields."""
+    """A row: a preset, or the default with something changed. See `TrainingResult` for the fields."""
 
     label: str
     preset: str = DEFAULT

@@ -28,7 +28,7 @@ Synthesize = Callable[[LabeledImages, list[int], int, LabeledImages | None], Lab
 
 
 @dataclass(frozen=True, eq=False)
-class Laboratory:
+class ExperimentData:
     """Everything that a training of an experiment depends on besides its unit and its arm; it can be pickled.
 
     Attributes:
@@ -138,12 +138,12 @@ class Laboratory:
 
 
 @lru_cache(maxsize=8)
-def _labelled(lab: Laboratory, unit: Unit) -> LabeledImages:
+def _labelled(lab: ExperimentData, unit: Unit) -> LabeledImages:
     return unit.amount.of(lab.parts(unit.donor)[1], unit.subset_seed)
 
 
 @lru_cache(maxsize=2)
-def _unlabelled(lab: Laboratory, unit: Unit) -> LabeledImages:
+def _unlabelled(lab: ExperimentData, unit: Unit) -> LabeledImages:
     donor, recipient = lab.parts(unit.donor)
     if lab.unlabelled is None:
         return recipient.take([])

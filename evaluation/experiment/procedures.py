@@ -15,9 +15,9 @@ from synthaug.classifiers.scores import auroc
 from synthaug.classifiers.training import ClassifierConfig, TrainedClassifier, train_classifier
 from synthaug.evaluation.classification import tune_threshold
 from synthaug.evaluation.experiment.arms import Arm
-from synthaug.evaluation.experiment.data import Laboratory, plan_of
+from synthaug.evaluation.experiment.data import ExperimentData, plan_of
 from synthaug.evaluation.experiment.design import Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.unlabelled import pseudo_labelled
 from synthaug.evaluation.statistics import Probabilities
 
@@ -28,7 +28,7 @@ SECOND = 1_000_003  # added to the seed of an ensemble's second network
 Outcome = tuple[dict[str, dict[str, int]], list[TrainedClassifier]]
 
 
-def train_cell(lab: Laboratory, unit: Unit, arm: Arm) -> Cell:
+def train_cell(lab: ExperimentData, unit: Unit, arm: Arm) -> TrainingResult:
     """Train an arm on a unit; score it once on the test images.
 
     Raises:
@@ -37,7 +37,7 @@ def train_cell(lab: Laboratory, unit: Unit, arm: Arm) -> Cell:
     unit = unit.of_donor if arm.by_donor else unit
     seen, trained = WAYS[arm.way](lab, unit, arm)
     val, test = (_mean_probabilities(trained, part) for part in (lab.splits.val, lab.splits.test))
-    return Cell(
+    return TrainingResult(
         unit=unit,
         arm=arm,
         counts=seen,
@@ -50,7 +50,7 @@ def train_cell(lab: Laboratory, unit: Unit, arm: Arm) -> Cell:
     )
 
 
-def config_of(lab: Laboratory, unit: Unit, arm: Arm) -> ClassifierConfig:
+def config_of(lab: ExperimentData, unit: Unit, arm: Arm) -> ClassifierConfig:
     """The experiment's configuration with the arm's recipe and the unit's seed."""
     recipe = arm.recipe
     return replace(
@@ -63,26 +63,26 @@ def config_of(lab: Laboratory, unit: Unit, arm: Arm) -> ClassifierConfig:
     )
 
 
-def _on(lab: Laboratory, unit: Unit, arm: Arm, train: LabeledImages) -> Outcome:
+def _on(lab: ExperimentData, unit: Unit, arm: Arm, train: LabeledImages) -> Outcome:
     config = config_of(lab, unit, arm)
     return train.counts_by_origin(), [train_classifier(train, lab.splits.val, config, lab.make_fabric())]
 
 
-def _real(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _real(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     return _on(lab, unit, arm, lab.labelled(unit))
 
 
-def _with_synthetic(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _with_synthetic(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """The labelled subset and, beside it, what the arm's plan asks for."""
     real = lab.labelled(unit)
     return _on(lab, unit, arm, add_synthetic(real, lab.pool(unit), plan_of(real, arm), unit.seed))
 
 
-def _synthetic_only(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _synthetic_only(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     return _on(lab, unit, arm, blend(lab.labelled(unit), lab.pool(unit), 1.0, unit.seed))
 
 
-def _pretrained(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _pretrained(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """Half of the steps on synthetic images, half on real ones."""
     real, fabric = lab.labelled(unit), lab.make_fabric()
     synthetic = blend(real, lab.pool(unit), 1.0, unit.seed)
@@ -93,11 +93,11 @@ def _pretrained(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     return seen.counts_by_origin(), [after]
 
 
-def _all_labels(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _all_labels(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     return _on(lab, unit, arm, lab.labelled(unit.of_donor))
 
 
-def _ensemble(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _ensemble(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """The same training twice, from other initial weights and batches."""
     real, config, fabric = lab.labelled(unit), config_of(lab, unit, arm), lab.make_fabric()
     seeds = unit.seed, unit.seed + SECOND
@@ -105,7 +105,7 @@ def _ensemble(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     return real.counts_by_origin(), trained
 
 
-def _pseudo_labelled(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _pseudo_labelled(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """The reference's classifier labels the unlabelled images, and a new one learns from them too (Lee 2013).
 
     The classifier that labels is the reference's own, trained once more: the same seed and images give the
@@ -118,7 +118,7 @@ def _pseudo_labelled(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     return {**real.counts_by_origin(), "pseudo-labelled": pseudo.counts()}, trained
 
 
-def _donor(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _donor(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """What the donor would share instead of a generator; its weights are kept for the next two."""
     seen, (trained,) = _on(lab, unit, arm, lab.donor_images(unit))
     with replacing(lab.weights_path(unit)) as fresh:
@@ -126,7 +126,7 @@ def _donor(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     return seen, [trained]
 
 
-def _fine_tuned(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _fine_tuned(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """With a tenth of the step size: the full one undoes what the donor's images taught."""
     real, config = lab.labelled(unit), config_of(lab, unit, arm)
     config = replace(config, lr=GENTLE * config.lr)
@@ -135,7 +135,7 @@ def _fine_tuned(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
     return real.counts_by_origin(), [trained]
 
 
-def _distilled(lab: Laboratory, unit: Unit, arm: Arm) -> Outcome:
+def _distilled(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """Half of the loss by the labels, half by what the donor's classifier says of the same images."""
     real, fabric = lab.labelled(unit), lab.make_fabric()
     channels, side, _ = real.image_shape
@@ -154,13 +154,13 @@ def _mean_probabilities(trained: list[TrainedClassifier], images: LabeledImages)
     return said
 
 
-def _mirror(lab: Laboratory, unit: Unit, trained: list[TrainedClassifier]) -> float | None:
+def _mirror(lab: ExperimentData, unit: Unit, trained: list[TrainedClassifier]) -> float | None:
     """AUROC on the synthetic images; None where they lack a class."""
     pool = lab.pool(unit)
     return auroc(pool.labels, _mean_probabilities(trained, pool)) if all(pool.counts().values()) else None
 
 
-WAYS: dict[str, Callable[[Laboratory, Unit, Arm], Outcome]] = {
+WAYS: dict[str, Callable[[ExperimentData, Unit, Arm], Outcome]] = {
     "real": _real,
     "blend": _with_synthetic,
     "rare": _with_synthetic,

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from synthaug.augment import progress
-from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.data import ExperimentData
 
 Work = Callable[..., Any]  # (laboratory, *what) -> something small that can be pickled
 
 # read by numerical libraries when they are loaded: their threads would fight over the cores
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-_here: list[Laboratory] = []  # in a worker: the one laboratory it works for
+_here: list[ExperimentData] = []  # in a worker: the one laboratory it works for
 
 
 class SideBySide:
@@ -28,7 +28,7 @@ class SideBySide:
     Floating-point sums depend on the number of threads, so that is always one.
     """
 
-    def __init__(self, lab: Laboratory, pool: ProcessPoolExecutor | None):
+    def __init__(self, lab: ExperimentData, pool: ProcessPoolExecutor | None):
         self.lab, self.pool = lab, pool
 
     def run(self, work: Work, tasks: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
@@ -53,7 +53,7 @@ class SideBySide:
 
 
 @contextmanager
-def side_by_side(lab: Laboratory, jobs: int) -> Iterator[SideBySide]:
+def side_by_side(lab: ExperimentData, jobs: int) -> Iterator[SideBySide]:
     """Start the processes, and end them with the block."""
     if jobs == 1:
         yield SideBySide(lab, None)
@@ -92,7 +92,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start(lab: Laboratory, parent: int) -> None:
+def _start(lab: ExperimentData, parent: int) -> None:
     torch.set_num_threads(1)
     progress.silence()
     _here.append(lab)

@@ -14,7 +14,7 @@ from synthaug.evaluation.statistics import Probabilities
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class TrainingResult:
     """An arm, trained on one unit.
 
     Attributes:
@@ -42,7 +42,7 @@ def cell_path(folder: Path, unit: Unit, arm: Arm) -> Path:
     return folder / "cells" / (unit.of_donor if arm.by_donor else unit).slug / f"{arm.slug}.npz"
 
 
-def write_cell(folder: Path, cell: Cell) -> None:
+def write_cell(folder: Path, cell: TrainingResult) -> None:
     """Keep a cell; a file is whole or not there."""
     facts = {key: value for key, value in asdict(cell).items() if key not in ("val", "test")}
     with replacing(cell_path(folder, cell.unit, cell.arm)) as fresh, fresh.open("wb") as file:
@@ -61,13 +61,13 @@ def has_cell(path: Path, arm: Arm) -> bool:
         return Recipe(**json.loads(str(file["facts"]))["arm"]["recipe"]) == arm.recipe
 
 
-def read_cell(path: Path) -> Cell:
+def read_result(path: Path) -> TrainingResult:
     """A cell that `write_cell` kept."""
     with np.load(path) as file:
         facts: dict[str, Any] = json.loads(str(file["facts"]))
         val, test = file["val"], file["test"]
     unit, arm = facts.pop("unit"), facts.pop("arm")
-    return Cell(
+    return TrainingResult(
         unit=Unit(**unit | {"amount": Amount(**unit["amount"])}),
         arm=Arm(**arm | {"recipe": Recipe(**arm["recipe"])}),
         val=val,

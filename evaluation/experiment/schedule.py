@@ -18,25 +18,31 @@ from synthaug.evaluation.experiment.arms import (
     donor_arms,
     synthetic_arms,
 )
-from synthaug.evaluation.experiment.data import Laboratory, plan_of
+from synthaug.evaluation.experiment.data import ExperimentData, plan_of
 from synthaug.evaluation.experiment.design import Amount, Design, Unit
 from synthaug.evaluation.experiment.procedures import train_cell
 from synthaug.evaluation.experiment.processes import SideBySide, side_by_side
-from synthaug.evaluation.experiment.results import Cell, cell_path, has_cell, read_cell, write_cell
+from synthaug.evaluation.experiment.results import (
+    TrainingResult,
+    cell_path,
+    has_cell,
+    read_result,
+    write_cell,
+)
 
 Told = Callable[[str], None]
 Task = tuple[Unit, Arm]
 
 
 def conduct(
-    lab: Laboratory,
+    lab: ExperimentData,
     design: Design,
     *,
     ratios: tuple[float, ...],
     choice: str,
     jobs: int = 1,
-    told: Told = lambda text: None,
-) -> list[Cell]:
+    on_progress: Told = lambda text: None,
+) -> list[TrainingResult]:
     """Every cell: synthetic images first, then classical arms, then what is built on the best of them.
 
     Args:
@@ -54,10 +60,10 @@ def conduct(
     some = classical_arms(choice)[0].recipe  # plans do not depend on the recipe
     made_of = synthetic_arms(some, ratios, choice)
     with side_by_side(lab, jobs) as processes:
-        _make_pools(lab, design, made_of, processes, told)
-        impossible = _impossible(lab, design, made_of, told)
+        _make_pools(lab, design, made_of, processes, on_progress)
+        impossible = _impossible(lab, design, made_of, on_progress)
         first = [*classical_arms(choice), *donor_arms(donor=lab.has_donor, choice=choice)]
-        cells = _make_cells(lab, [(u, arm) for u in design.units() for arm in first], processes, told)
+        cells = _make_cells(lab, [(u, arm) for u in design.units() for arm in first], processes, on_progress)
         second: list[Task] = []
         for amount in design.amounts:
             base = best_recipe(cells, amount)
@@ -67,10 +73,10 @@ def conduct(
             )
             arms = [arm for arm in arms if arm.way not in impossible]
             second += [(unit, arm) for unit in design.units(amount) for arm in arms]
-        return cells + _make_cells(lab, second, processes, told)
+        return cells + _make_cells(lab, second, processes, on_progress)
 
 
-def best_recipe(cells: Iterable[Cell], amount: Amount) -> Recipe:
+def best_recipe(cells: Iterable[TrainingResult], amount: Amount) -> Recipe:
     """The reference for this many labels: "balanced + augmentation", unless validation knows a better one.
 
     Better is a mean validation AUROC higher by more than one standard error of the paired difference.
@@ -101,7 +107,7 @@ def trainings(
     return [arm.name for arm in [*arms, *shared]], total
 
 
-def _check_unlabelled(lab: Laboratory, design: Design) -> None:
+def _check_unlabelled(lab: ExperimentData, design: Design) -> None:
     """Raise `DataError` where a recipient has no image without a label."""
     if lab.unlabelled is None:
         return
@@ -114,22 +120,22 @@ def _check_unlabelled(lab: Laboratory, design: Design) -> None:
 
 
 def _make_pools(
-    lab: Laboratory, design: Design, arms: Sequence[Arm], processes: SideBySide, told: Told
+    lab: ExperimentData, design: Design, arms: Sequence[Arm], processes: SideBySide, on_progress: Told
 ) -> None:
     """What is not there yet, or too few for ratios and amounts that came later: the same images and more."""
     sources = dict.fromkeys(lab.source(unit) for unit in design.units())
     wanted = {source: lab.wanted(source, arms, design) for source in sources}
     tasks = [(source, counts) for source, counts in wanted.items() if not lab.has_pool(source, counts)]
     for source in processes.run(_make_pool, tasks):
-        told(f"synthetic images for {source}")
+        on_progress(f"synthetic images for {source}")
 
 
-def _make_pool(lab: Laboratory, source: Unit, wanted: list[int]) -> Unit:
+def _make_pool(lab: ExperimentData, source: Unit, wanted: list[int]) -> Unit:
     lab.make_pool(source, wanted)
     return source
 
 
-def _impossible(lab: Laboratory, design: Design, arms: Sequence[Arm], told: Told) -> set[str]:
+def _impossible(lab: ExperimentData, design: Design, arms: Sequence[Arm], on_progress: Told) -> set[str]:
     """Ways of training without the synthetic images they need, or without any use for them.
 
     Raises:
@@ -153,21 +159,23 @@ def _impossible(lab: Laboratory, design: Design, arms: Sequence[Arm], told: Told
             lacking.add(arm.way)
     for arm in arms:
         if arm.way in lacking:
-            told(f"no {arm.name}: the synthetic images lack a class for it")
+            on_progress(f"no {arm.name}: the synthetic images lack a class for it")
     return lacking | idle
 
 
-def _make_cells(lab: Laboratory, tasks: Iterable[Task], processes: SideBySide, told: Told) -> list[Cell]:
+def _make_cells(
+    lab: ExperimentData, tasks: Iterable[Task], processes: SideBySide, on_progress: Told
+) -> list[TrainingResult]:
     """Cells in the order of the tasks, from their files where they are finished."""
     paths = {cell_path(lab.folder, unit, arm): (unit, arm) for unit, arm in tasks}
     for unit, arm, area in processes.run(
         _make_cell, [task for path, task in paths.items() if not has_cell(path, task[1])]
     ):
-        told(f"{unit}, {arm.name}: validation AUROC {area:.3f}")
-    return [read_cell(path) for path in paths]
+        on_progress(f"{unit}, {arm.name}: validation AUROC {area:.3f}")
+    return [read_result(path) for path in paths]
 
 
-def _make_cell(lab: Laboratory, unit: Unit, arm: Arm) -> tuple[Unit, Arm, float]:
+def _make_cell(lab: ExperimentData, unit: Unit, arm: Arm) -> tuple[Unit, Arm, float]:
     cell = train_cell(lab, unit, arm)
     write_cell(lab.folder, cell)
     return unit, arm, cell.val_auroc

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthaug.evaluation.classification import decide
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.statistics import Labels
 
 
@@ -56,7 +56,9 @@ class ChangedSides:
         )
 
 
-def changed_sides(ours: Sequence[Cell], theirs: Sequence[Cell], labels: Labels) -> ChangedSides:
+def changed_sides(
+    ours: Sequence[TrainingResult], theirs: Sequence[TrainingResult], labels: Labels
+) -> ChangedSides:
     """Compare the decisions of two arms over the trainings that share a unit.
 
     Two classes are told apart by each training's own threshold, tuned on validation images; of more, the most

@@ -9,7 +9,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.experiment.arms import CHOSEN, Arm
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.schedule import best_recipe
 from synthaug.evaluation.gain.comparison import amounts_of
 from synthaug.evaluation.gain.hierarchy import patients_of_rarest_class, resampled_scores
@@ -50,12 +50,12 @@ def chosen_ratio(said: Mapping[float, Sequence[Probabilities]], val: LabeledImag
     return best if area[best] - area[0.0] > error else 0.0
 
 
-def with_chosen_ratio(cells: Sequence[Cell], val: LabeledImages) -> list[Cell]:
+def with_chosen_ratio(cells: Sequence[TrainingResult], val: LabeledImages) -> list[TrainingResult]:
     """The cells and, for every labelled subset, those of the ratio that validation images choose for it."""
-    chosen: list[Cell] = []
+    chosen: list[TrainingResult] = []
     for amount in amounts_of(cells):
         base = best_recipe(cells, amount)
-        candidates: dict[tuple[int, int], dict[float, list[Cell]]] = {}
+        candidates: dict[tuple[int, int], dict[float, list[TrainingResult]]] = {}
         for cell in cells:
             blended = cell.arm.way == "blend" or cell.arm.role == "classical"
             if blended and cell.unit.amount == amount and cell.arm.recipe == base:

@@ -11,7 +11,7 @@ from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.classification import AurocOver, accuracy, balanced_accuracy, decide
 from synthaug.evaluation.experiment.arms import Role
 from synthaug.evaluation.experiment.design import Amount, Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.schedule import best_recipe
 from synthaug.evaluation.gain.closure import gap_closure
 from synthaug.evaluation.gain.hierarchy import Difference, PairedTraining, holm, paired_difference
@@ -21,7 +21,9 @@ from synthaug.evaluation.statistics import Estimate, Score
 Verdict = Literal["helps", "no evidence", "harms"]
 ALPHA = 0.05
 
-Pairs = Mapping[Unit, tuple[Cell, Cell]]  # the arm's and the reference's training, by the latter's unit
+Pairs = Mapping[
+    Unit, tuple[TrainingResult, TrainingResult]
+]  # the arm's and the reference's training, by the latter's unit
 
 
 @dataclass(frozen=True)
@@ -55,23 +57,23 @@ class Gain:
     closure: Estimate | None = None
 
 
-def of_arm(cells: Iterable[Cell], amount: Amount, name: str) -> list[Cell]:
+def of_arm(cells: Iterable[TrainingResult], amount: Amount, name: str) -> list[TrainingResult]:
     """The cells of one arm that are to be set beside those of this amount of labels, by unit."""
     found = [c for c in cells if c.arm.name == name and (c.arm.by_donor or c.unit.amount == amount)]
     return sorted(found, key=lambda cell: cell.unit)
 
 
-def arm_names(cells: Iterable[Cell], amount: Amount) -> list[str]:
+def arm_names(cells: Iterable[TrainingResult], amount: Amount) -> list[str]:
     """The arms trained for one amount of labels, in order."""
     return list(dict.fromkeys(c.arm.name for c in cells if c.arm.by_donor or c.unit.amount == amount))
 
 
-def amounts_of(cells: Iterable[Cell]) -> list[Amount]:
+def amounts_of(cells: Iterable[TrainingResult]) -> list[Amount]:
     """The amounts of labels, in order."""
     return list(dict.fromkeys(cell.unit.amount for cell in cells if not cell.arm.by_donor))
 
 
-def compare(cells: Sequence[Cell], test: LabeledImages) -> list[Gain]:
+def compare(cells: Sequence[TrainingResult], test: LabeledImages) -> list[Gain]:
     """Every other arm against the best classical one.
 
     Those that decide share an error of 5 % after Holm (1979): one false *helps* among all of them happens in
@@ -115,7 +117,9 @@ def compare(cells: Sequence[Cell], test: LabeledImages) -> list[Gain]:
     return gains
 
 
-def paired_cells(ours: Iterable[Cell], theirs: Iterable[Cell]) -> dict[Unit, tuple[Cell, Cell]]:
+def paired_cells(
+    ours: Iterable[TrainingResult], theirs: Iterable[TrainingResult]
+) -> dict[Unit, tuple[TrainingResult, TrainingResult]]:
     """Trainings of the same unit; an arm without a labelled subset stands beside every one of its donor."""
     by_unit = {cell.unit: cell for cell in ours}
     shared = any(cell.arm.by_donor for cell in by_unit.values())
@@ -123,11 +127,11 @@ def paired_cells(ours: Iterable[Cell], theirs: Iterable[Cell]) -> dict[Unit, tup
     return {unit: (arm, reference) for unit, (arm, reference) in found.items() if arm is not None}
 
 
-def _probabilities(cell: Cell) -> npt.NDArray[Any]:
+def _probabilities(cell: TrainingResult) -> npt.NDArray[Any]:
     return cell.test
 
 
-def _decided(cell: Cell) -> npt.NDArray[Any]:
+def _decided(cell: TrainingResult) -> npt.NDArray[Any]:
     """At the threshold tuned on validation images."""
     return decide(cell.test, cell.threshold)
 
@@ -136,7 +140,7 @@ def _difference(
     score: Score,
     pairs: Pairs,
     test: LabeledImages,
-    said: Callable[[Cell], npt.NDArray[Any]] = _probabilities,
+    said: Callable[[TrainingResult], npt.NDArray[Any]] = _probabilities,
 ) -> Difference:
     trainings = [
         PairedTraining(unit.donor, unit.subset, unit.init, said(arm), said(reference))

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 
 SHARE = 0.5  # of an even share
 
 
-def rare_classes(cells: Iterable[Cell]) -> tuple[int, ...]:
+def rare_classes(cells: Iterable[TrainingResult]) -> tuple[int, ...]:
     """Numbers of the rare classes: fewer labelled images than half of an even share, over all subsets.
 
     Below an even share (one over the number of classes) a class is a minority class (Ortigosa-Hernández et

@@ -8,7 +8,7 @@ import numpy as np
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.classification import decide
 from synthaug.evaluation.experiment.design import Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.delong import AurocDifference, Disagreement, delong, mcnemar
 from synthaug.evaluation.statistics import Labels
 
@@ -37,7 +37,9 @@ class SinglePair:
         return self.arm_auroc - self.reference_auroc
 
 
-def single_pairs(pairs: Mapping[Unit, tuple[Cell, Cell]], labels: Labels) -> list[SinglePair]:
+def single_pairs(
+    pairs: Mapping[Unit, tuple[TrainingResult, TrainingResult]], labels: Labels
+) -> list[SinglePair]:
     """DeLong's and McNemar's tests of each pair by itself.
 
     Args:
@@ -58,5 +60,5 @@ def single_pairs(pairs: Mapping[Unit, tuple[Cell, Cell]], labels: Labels) -> lis
     ]
 
 
-def _can_delong(labels: Labels, cell: Cell) -> bool:
+def _can_delong(labels: Labels, cell: TrainingResult) -> bool:
     return cell.test.shape[1] == 2 and int(np.bincount(labels, minlength=2).min()) >= 2

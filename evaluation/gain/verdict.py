@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthaug.augment.images import Splits
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.chosen_ratio import with_chosen_ratio
 from synthaug.evaluation.gain.comparison import Gain, Verdict, compare
 from synthaug.evaluation.gain.planning import pilot_sd, smallest_effect
@@ -31,7 +31,7 @@ class Experiment:
         smallest_effect: that this experiment would have found (`smallest_found`), or None.
     """
 
-    cells: list[Cell]
+    cells: list[TrainingResult]
     gains: list[Gain]
     verdict: Verdict
     sentence: str
@@ -39,7 +39,7 @@ class Experiment:
     smallest_effect: float | None
 
 
-def judge(cells: Sequence[Cell], splits: Splits) -> Experiment:
+def judge(cells: Sequence[TrainingResult], splits: Splits) -> Experiment:
     """Compare the arms of finished cells and conclude: validation images choose, test images decide."""
     every = with_chosen_ratio(cells, splits.val)
     gains = compare(every, splits.test)

@@ -15,7 +15,7 @@ from synthaug.evaluation.classification import (
 )
 from synthaug.evaluation.experiment.arms import CHOSEN
 from synthaug.evaluation.experiment.design import Amount
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.schedule import best_recipe
 from synthaug.evaluation.gain.comparison import Gain, amounts_of, arm_names, of_arm
 from synthaug.evaluation.gain.rare_classes import rare_classes
@@ -26,7 +26,9 @@ CHOSEN_RATIO, BEST_COMPETITOR, ALL_LABELS = "ratio chosen on validation", "best 
 RARE = "AUROC over rare classes"
 
 
-def arm_table(cells: Sequence[Cell], val: LabeledImages, test: LabeledImages) -> list[dict[str, Any]]:
+def arm_table(
+    cells: Sequence[TrainingResult], val: LabeledImages, test: LabeledImages
+) -> list[dict[str, Any]]:
     """Mean test scores of every arm over its trainings, one row per arm and amount of labels.
 
     An arm that no labelled subset goes into has one row, at the end. Every threshold is tuned on validation
@@ -42,14 +44,14 @@ def arm_table(cells: Sequence[Cell], val: LabeledImages, test: LabeledImages) ->
 
 
 def rows_of(
-    table: Sequence[Mapping[str, Any]], cells: Sequence[Cell], amount: Amount
+    table: Sequence[Mapping[str, Any]], cells: Sequence[TrainingResult], amount: Amount
 ) -> list[Mapping[str, Any]]:
     """The rows of `arm_table` that belong beside those of one amount of labels."""
     by_donor = {cell.arm.name for cell in cells if cell.arm.by_donor}
     return [row for row in table if row["arm"] in by_donor or row["labels"] == str(amount)]
 
 
-def main_arms(cells: Sequence[Cell], gains: Sequence[Gain], amount: Amount) -> dict[str, str]:
+def main_arms(cells: Sequence[TrainingResult], gains: Sequence[Gain], amount: Amount) -> dict[str, str]:
     """Names of the arms that stand for the rest, by what they stand for; what there is none of is left out.
 
     Classical and synthetic arms are chosen by their mean validation AUROC; the competitor by its gain on test
@@ -71,7 +73,7 @@ def main_arms(cells: Sequence[Cell], gains: Sequence[Gain], amount: Amount) -> d
 
 
 def _row(
-    arm: Sequence[Cell], val: LabeledImages, test: LabeledImages, rare: tuple[int, ...]
+    arm: Sequence[TrainingResult], val: LabeledImages, test: LabeledImages, rare: tuple[int, ...]
 ) -> dict[str, Any]:
     first = arm[0]
     found = [
@@ -105,6 +107,6 @@ def _row(
     }
 
 
-def _mean_count(arm: Sequence[Cell], origin: str, class_name: str) -> int:
+def _mean_count(arm: Sequence[TrainingResult], origin: str, class_name: str) -> int:
     """Subsets by whole patients, and ratios chosen for each, differ in their counts."""
     return round(float(np.mean([cell.counts[origin][class_name] for cell in arm])))

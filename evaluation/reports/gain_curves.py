@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.experiment.design import Amount
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.comparison import of_arm
 from synthaug.evaluation.reports.arm_table import (
     ALL_LABELS,
@@ -38,7 +38,9 @@ Curve = npt.NDArray[np.float64]
 MainArms = Mapping[str, str]  # what an arm stands for -> its name (`arm_table.main_arms`)
 
 
-def learning_curves(cells: Sequence[Cell], test: LabeledImages, arms: Mapping[Amount, MainArms]) -> str:
+def learning_curves(
+    cells: Sequence[TrainingResult], test: LabeledImages, arms: Mapping[Amount, MainArms]
+) -> str:
     """Mean test AUROC over amounts of labels; bands from the lowest to the highest training."""
     figure, axes = _axes(6.4, 4)
     sizes = {
@@ -66,7 +68,7 @@ def learning_curves(cells: Sequence[Cell], test: LabeledImages, arms: Mapping[Am
     return drawn(figure)
 
 
-def roc_curves(cells: Sequence[Cell], test: LabeledImages, amount: Amount, arms: MainArms) -> str:
+def roc_curves(cells: Sequence[TrainingResult], test: LabeledImages, amount: Amount, arms: MainArms) -> str:
     """Mean ROC over trainings, with a band from lowest to highest; macro beyond two classes."""
     figure, axes = _axes(4.7, 4.2)
     for role, name in arms.items():
@@ -79,7 +81,7 @@ def roc_curves(cells: Sequence[Cell], test: LabeledImages, amount: Amount, arms:
     return drawn(figure)
 
 
-def validation_curves(cells: Sequence[Cell], amount: Amount, arms: MainArms) -> str:
+def validation_curves(cells: Sequence[TrainingResult], amount: Amount, arms: MainArms) -> str:
     """Validation AUROC while it trains, mean over trainings."""
     figure, axes = _axes(4.7, 4.2)
     for role, name in arms.items():
@@ -127,7 +129,7 @@ def _short(amount: Amount) -> str:
     return f"{amount.value:g} per class" if amount.per_class else f"{100 * amount.value:.3g} %"
 
 
-def _labelled(arm: Sequence[Cell]) -> float:
+def _labelled(arm: Sequence[TrainingResult]) -> float:
     """Mean number of labelled images."""
     return float(np.mean([sum(cell.counts["real"].values()) for cell in arm]))
 

@@ -13,7 +13,7 @@ from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.diagnosis.assessment import Assessment
 from synthaug.evaluation.experiment.arms import SYNTHETIC_ONLY
 from synthaug.evaluation.experiment.design import Amount
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.changed_sides import Changed, ChangedSides, changed_sides
 from synthaug.evaluation.gain.comparison import amounts_of, of_arm, paired_cells
 from synthaug.evaluation.gain.rare_classes import rare_classes
@@ -231,7 +231,7 @@ class Report:
         picture = inline_image(image_grid(test.pixels[[changed.row]], 1, scale=scale))
         return picture, test.class_names[test.labels[changed.row]], changed
 
-    def _cell(self, cell: Cell) -> dict[str, Any]:
+    def _cell(self, cell: TrainingResult) -> dict[str, Any]:
         unit = cell.unit
         return {
             "donor": unit.donor,

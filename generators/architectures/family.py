@@ -60,7 +60,7 @@ class ConditionalGenerator(nn.Module):
     def grow(self, progress: float) -> None:
         """Be the network that belongs to this share of the training, 0 to 1; most are the same throughout."""
 
-    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+    def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
         """Take in what there is to know of the real images of each class, (N, C, H, W) in [-1, 1]."""
 
 
@@ -101,7 +101,7 @@ class ConditionalDiscriminator(nn.Module):
     def grow(self, progress: float) -> None:
         """As for the generator."""
 
-    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+    def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
         """As for the generator."""
 
 

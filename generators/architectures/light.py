@@ -91,7 +91,7 @@ class LightGenerator(ConditionalGenerator):
         self.to_image = nn.Conv2d(maps[-1], self.channels, 3, padding=1)
         glorot_weights(self)
 
-    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+    def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
         """Keep the statistics of each class."""
         self.statistics.fit(images_of_class)
 
@@ -127,7 +127,7 @@ class LightDiscriminator(ConditionalDiscriminator):
         self.embed = nn.Embedding(self.num_classes, features)
         glorot_weights(self.score)
 
-    def get_to_know(self, images_of_class: Sequence[Tensor]) -> None:
+    def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
         """Keep the statistics of each class."""
         self.statistics.fit(images_of_class)
 

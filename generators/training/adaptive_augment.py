@@ -13,7 +13,7 @@ MOST = 0.6  # above, the discriminator tells little apart, and the generator may
 NARROW = 1e-3  # a gap of logits below this counts as none
 
 
-class AugmentationShare:
+class AdaptiveAugment:
     """The share of images that are augmented during a training.
 
     No share fits every data set: augmentation slows a training on 47,000 images down for nothing, while 500

@@ -12,7 +12,7 @@ REMEMBERED = 0.98  # of the mean gap of a class, per batch that has it
 LEAST = 0.2  # of the first γ
 
 
-class SlopeWeight:
+class AdaptiveR1Weight:
     """The weight γ of the R1 penalty during a training, one for every class.
 
     No single γ fits: one that makes six kinds of scan out of 47,000 images leaves the discriminator of 1,400

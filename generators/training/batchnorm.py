@@ -12,7 +12,9 @@ TOGETHER = 64  # images
 
 
 @torch.no_grad()
-def recalibrated(generator: ConditionalGenerator, latents: Tensor, labels: Tensor) -> ConditionalGenerator:
+def recalibrate_batchnorm(
+    generator: ConditionalGenerator, latents: Tensor, labels: Tensor
+) -> ConditionalGenerator:
     """A copy whose batch norms have the statistics of these images.
 
     Their running statistics are those of weights that have moved on since; an average of weights is another

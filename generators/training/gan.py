@@ -13,13 +13,13 @@ from synthaug.augment.images import LabeledImages
 from synthaug.generators.architectures.family import ConditionalGenerator
 from synthaug.generators.config import GANConfig
 from synthaug.generators.objectives import objective, r1_penalty
-from synthaug.generators.training.adaptive_augment import AugmentationShare
-from synthaug.generators.training.adaptive_r1 import SlopeWeight
+from synthaug.generators.training.adaptive_augment import AdaptiveAugment
+from synthaug.generators.training.adaptive_r1 import AdaptiveR1Weight
 from synthaug.generators.training.batches import Batches
-from synthaug.generators.training.batchnorm import recalibrated
+from synthaug.generators.training.batchnorm import recalibrate_batchnorm
 from synthaug.generators.training.diffaugment import diffaugment
-from synthaug.generators.training.monitor import Watch
-from synthaug.generators.training.networks import average_into, build_optimizer, build_players, clip_weights
+from synthaug.generators.training.monitor import TrainingMonitor
+from synthaug.generators.training.networks import average_into, build_networks, build_optimizer, clip_weights
 from synthaug.generators.value_range import to_uint8
 
 SAMPLED_AT_ONCE = 64  # images; more do not fit a core's cache
@@ -79,20 +79,20 @@ class GANTraining:
         self.batches = Batches(images, unlabelled, config)
         self.held_out = None if held_out is None else Batches(held_out, None, config)
         self.objective = objective(config.objective)
-        generator, discriminator = build_players(
+        generator, discriminator = build_networks(
             config, num_classes=classes, image_size=side, channels=channels
         )
         known = self.batches.of_classes()
-        generator.get_to_know(known)
-        discriminator.get_to_know(known)
+        generator.fit_class_statistics(known)
+        discriminator.fit_class_statistics(known)
         self.ema = copy.deepcopy(generator).requires_grad_(False).eval().to(fabric.device)
         g_optimizer = build_optimizer(config, generator.parameters(), config.generator_lr)
         d_optimizer = build_optimizer(config, discriminator.parameters(), config.discriminator_lr)
         self.generator, self.g_optimizer = fabric.setup(generator, g_optimizer)
         self.discriminator, self.d_optimizer = fabric.setup(discriminator, d_optimizer)
-        self.slope = SlopeWeight(config, side, classes)
-        self.augmentation = AugmentationShare(config)
-        self.watch = Watch()
+        self.slope = AdaptiveR1Weight(config, side, classes)
+        self.augmentation = AdaptiveAugment(config)
+        self.watch = TrainingMonitor()
         self.steps_done = 0
 
     def step(self) -> dict[str, float]:
@@ -208,7 +208,7 @@ class GANTraining:
         labels = self.batches.draw_labels(rng, RECALIBRATED).to(self.fabric.device)
         latents = torch.randn(RECALIBRATED, self.config.latent_dim, generator=rng).to(self.fabric.device)
         with self.fabric.autocast():
-            return recalibrated(self.ema, latents, labels)
+            return recalibrate_batchnorm(self.ema, latents, labels)
 
     @torch.no_grad()
     def samples(

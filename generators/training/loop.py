@@ -43,8 +43,8 @@ def train_generator(
 
     Writes into `run`: log.jsonl, TensorBoard events, samples/*.png, checkpoints/last.safetensors (everything
     that `resume` needs) and, with a judge, checkpoints/best.safetensors, the one with the lowest KID
-    (see `Watch.remember`), whose averaged generator is in the training that is returned. Stopped early,
-    `steps_done` is below `config.steps`.
+    (see `TrainingMonitor.remember`), whose averaged generator is in the training that is returned. Stopped
+    early, `steps_done` is below `config.steps`.
 
     A training that diverges or collapses is put back to its last good checkpoint once and goes on with other
     random numbers; the second time it ends.

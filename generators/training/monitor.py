@@ -56,7 +56,7 @@ class Judge(Protocol):
 
 
 @dataclass
-class Watch:
+class TrainingMonitor:
     """What it has seen so far, all numbers, so that a checkpoint can hold it.
 
     Attributes:
@@ -79,7 +79,7 @@ class Watch:
         return [float(value) for value in astuple(self)]
 
     @classmethod
-    def of_numbers(cls, numbers: list[float]) -> "Watch":
+    def of_numbers(cls, numbers: list[float]) -> "TrainingMonitor":
         """What `as_numbers` gave."""
         kid, step, recall, diversity, rollbacks, alarms = numbers
         return cls(kid, int(step), recall, diversity, int(rollbacks), int(alarms))

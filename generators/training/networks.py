@@ -16,7 +16,7 @@ from synthaug.generators.config import GANConfig
 from synthaug.generators.objectives import objective
 
 
-def build_players(
+def build_networks(
     config: GANConfig, *, num_classes: int, image_size: int, channels: int
 ) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
     """Both networks with the initial weights that belong to the seed.

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.transforms import as_asked, classical_augmentation, resize, to_unit_range, with_channels
 
 
@@ -40,7 +40,7 @@ def test_resizing_never_wraps_around_at_black_or_white(tiny):
 def test_images_become_square_at_their_own_size_only_where_it_is_asked_for(tiny, fit, shape):
     images = tiny((2, 2))
     oblong = LabeledImages(images.pixels[..., :6], images.labels, images.class_names)
-    assert as_asked(oblong, Reading(fit=fit)).image_shape[1:] == shape
+    assert as_asked(oblong, ReadOptions(fit=fit)).image_shape[1:] == shape
 
 
 def test_resizing_to_the_same_size_changes_nothing(tiny):
@@ -77,7 +77,7 @@ def test_classical_augmentation_moves_an_image_but_never_mirrors_it():
 def test_an_image_that_is_not_square_is_cropped_or_padded_never_stretched(fit):
     wide = np.zeros((1, 1, 8, 16), np.uint8)
     wide[..., 2:6, 6:10] = 255  # a square in the middle
-    images = as_asked(LabeledImages(wide, np.zeros(1, np.int64), ("x",)), Reading(size=16, fit=fit))
+    images = as_asked(LabeledImages(wide, np.zeros(1, np.int64), ("x",)), ReadOptions(size=16, fit=fit))
     assert images.image_shape == (1, 16, 16)
     bright = images.pixels[0, 0] > 127
     assert bright.any(axis=0).sum() == bright.any(axis=1).sum() == (8 if fit == "crop" else 4)

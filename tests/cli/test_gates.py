@@ -13,7 +13,7 @@ from foreign_dicom import foreign
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import PROVENANCE, LabeledImages
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 from synthaug.cli.experiment_images import laboratory
 from synthaug.cli.experiment_options import ExperimentOptions
@@ -113,7 +113,7 @@ def test_the_gate_of_a_blend_compares_with_the_training_images_as_they_were_read
         file.update({"images": images.pixels[:, 0], "y": images.labels, "family": families.astype("S")})
     reading = ("--label-from", "y", "--group-from", "family")
     assert synthaug("export", "foreign.h5", "own.h5", *reading).status == 0
-    train = load_dataset("foreign.h5", Path(), reading=Reading(label_from="y", group_from="family")).train
+    train = load_dataset("foreign.h5", Path(), reading=ReadOptions(label_from="y", group_from="family")).train
     copies = replace(train, synthetic=np.ones(len(train), bool), groups=None)
     write_images(ImageStream.of(copies), Path("copies.h5"))
     run = synthaug(
@@ -151,7 +151,7 @@ def test_training_images_are_read_as_asked(tiny: Callable[..., LabeledImages]) -
         levels = image.astype(np.int16)
         levels[0] = 20_000 + 100 * k
         foreign(Path("ct") / f"{'ab'[k % 2]}" / f"{k}.dcm", levels)
-    reading = Reading(window=(128, 256))
+    reading = ReadOptions(window=(128, 256))
     copies = altered(load_dataset("ct", Path(), reading=reading).train)
     write_images(ImageStream.of(copies), Path("copies.h5"))
     command = ("export", "copies.h5", "out.npz", "--training-images", "ct")
@@ -171,7 +171,7 @@ def test_other_data_sets_are_read_as_the_first(tiny: Callable[..., LabeledImages
         images = tiny((60, 60), side=28, seed=seed)
         with h5py.File(f"{name}.h5", "w") as file:
             file.update({"images": images.pixels[:, 0], "y": images.labels})
-    reading = Reading(label_from="y")
+    reading = ReadOptions(label_from="y")
     options = ExperimentOptions(
         "mine.h5", "donor", "theirs.h5", unlabelled="theirs.h5", split_seed=1, reading=reading
     )

@@ -12,7 +12,7 @@ from synthaug.generators.architectures.family import UNKNOWN
 from synthaug.generators.architectures.light import EnlargingConv, LightDiscriminator, LightGenerator
 from synthaug.generators.architectures.statistics import DetailStatistics, Statistics, fine_detail
 from synthaug.generators.training.batches import Batches
-from synthaug.generators.training.batchnorm import recalibrated
+from synthaug.generators.training.batchnorm import recalibrate_batchnorm
 from synthaug.generators.training.diffaugment import diffaugment
 from synthaug.generators.training.gan import GANTraining, random_numbers
 
@@ -39,7 +39,7 @@ def pair():
     generator = LightGenerator(**SIZE, latent_dim=8)
     discriminator = LightDiscriminator(**SIZE, norm="none", spectral=False)
     for network in (generator, discriminator):
-        network.get_to_know(two_classes())
+        network.fit_class_statistics(two_classes())
     return generator, discriminator
 
 
@@ -147,7 +147,7 @@ def test_every_part_of_both_networks_learns():
 def test_a_finished_generator_has_the_batch_statistics_of_its_own_images():
     generator, _ = pair()
     latents, labels = torch.randn(256, 8), torch.arange(256) % 2
-    finished = recalibrated(generator, latents, labels)
+    finished = recalibrate_batchnorm(generator, latents, labels)
     assert not finished.training
     assert generator.norms[0].norm.running_mean.abs().sum() == 0  # the original is as it was
     inputs = []
@@ -160,7 +160,7 @@ def test_a_finished_generator_has_the_batch_statistics_of_its_own_images():
 def test_a_generator_without_batch_norm_is_finished_as_it_is():
     plain = LightGenerator(**SIZE, latent_dim=8)
     plain.norms = nn.ModuleList()
-    assert recalibrated(plain, torch.randn(4, 8), torch.zeros(4, dtype=torch.int64)) is not plain
+    assert recalibrate_batchnorm(plain, torch.randn(4, 8), torch.zeros(4, dtype=torch.int64)) is not plain
 
 
 def test_looking_at_samples_does_not_change_the_training(fabric):

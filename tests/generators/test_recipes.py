@@ -20,7 +20,7 @@ from synthaug.generators.checkpoint import (
 from synthaug.generators.config import GANConfig
 from synthaug.generators.objectives import OBJECTIVES
 from synthaug.generators.training.gan import GANTraining
-from synthaug.generators.training.networks import build_players, check_recipe
+from synthaug.generators.training.networks import build_networks, check_recipe
 
 REFUSED = {("progressive", "wgan"), ("sndcgan", "wgan")}
 LEGAL = [pair for pair in product(ARCHITECTURES, OBJECTIVES) if pair not in REFUSED]
@@ -94,7 +94,7 @@ def test_an_unknown_architecture_is_refused_with_the_names_there_are():
 
 
 def discriminator_of(config):
-    return build_players(config, num_classes=2, image_size=28, channels=1)[1]
+    return build_networks(config, num_classes=2, image_size=28, channels=1)[1]
 
 
 @pytest.mark.parametrize("asked", [{"goal": "wgan-gp"}, {"goal": "bce", "r1": 1.0}])
@@ -129,7 +129,7 @@ def test_a_clipped_critic_stays_within_its_limit(fabric):
 @pytest.mark.parametrize("size", [30, 4])
 def test_a_side_that_the_networks_cannot_make_is_refused(size):
     with pytest.raises(UsageError, match=f"{size} px"):
-        build_players(recipe("dcgan", "bce"), num_classes=2, image_size=size, channels=1)
+        build_networks(recipe("dcgan", "bce"), num_classes=2, image_size=size, channels=1)
 
 
 def test_r1_comes_every_so_many_steps(fabric):

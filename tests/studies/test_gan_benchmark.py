@@ -17,11 +17,11 @@ from synthaug.augment.transforms import to_unit_range
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.fidelity.monitor import Judge, Vitals
 from synthaug.generators.training.gan import random_numbers
-from synthaug.generators.training.networks import build_players
+from synthaug.generators.training.networks import build_networks
 from synthaug.generators.value_range import to_uint8
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gans"))
-from cells import Cell, Place, Record, store
+from cells import Place, Record, TrainingResult, store
 from fitting import Pair, fit, highest, make_images
 from making import make
 from numbers_of import Column, find, over_seeds, stability
@@ -31,7 +31,7 @@ from rendering import KID, overall, titles
 from tables import TABLES, TRIAL, Choice, cell_of, cells_of
 from verdicts import goal, order
 
-TINY = Cell("phantom", "vanilla", cpu_seconds=0.3, extractors=("domain",))
+TINY = TrainingResult("phantom", "vanilla", cpu_seconds=0.3, extractors=("domain",))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ class TestACell:
         assert replace(TINY, **change).name != TINY.name
 
     def test_can_take_the_networks_of_another_and_keep_the_images_they_like(self, place: Place) -> None:
-        whole = Cell("phantom", "synthaug", 0.2, share=0.5, extractors=("domain",), overrides=())
+        whole = TrainingResult("phantom", "synthaug", 0.2, share=0.5, extractors=("domain",), overrides=())
         record = make(replace(whole, keep=0.8), place)
         assert record["training"] == make(whole, place)["training"]
         assert record["scores"] != make(whole, place)["scores"]
@@ -247,7 +247,7 @@ def test_the_generator_of_the_best_look_is_kept(kind: type[Judge]) -> None:
     data, fabric = material("phantom", Path()), Fabric(accelerator="cpu", devices=1)
     (pixels,) = extractors_for(["pixels"], data.known, fabric=fabric)
     judge = kind(data.judge, pixels, data.fit)
-    config = Cell("phantom", "vanilla", 0.2).config
+    config = TrainingResult("phantom", "vanilla", 0.2).config
     pair = fit(data.fit, config, fabric, judge, cpu_seconds=0.2)
     kids = [look["kid"] for look in pair.facts["looks"]]
     best = pair.facts["best_look"]
@@ -260,7 +260,7 @@ def test_the_generator_of_the_best_look_is_kept(kind: type[Judge]) -> None:
 
 
 def test_of_more_images_those_of_the_highest_logits_are_kept() -> None:
-    networks = build_players(TINY.config, num_classes=2, image_size=28, channels=1)
+    networks = build_networks(TINY.config, num_classes=2, image_size=28, channels=1)
     pair = Pair(networks[0].eval(), networks[1].eval(), {})
     logits = []
     for keep in (1.0, 0.5):

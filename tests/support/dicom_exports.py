@@ -7,13 +7,13 @@ import numpy as np
 from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 
 CLASSES = ("normal", "a/b \\ Lungenentzündung")
 GENERATOR = "0123456789abcdef" * 4
 PATIENTS = ("MRN-4711-Smith", "MRN-4712-Jones")
 KINDS = {"grey 8": {}, "grey 16": {"dtype": np.uint16}, "rgb 8": {"channels": 3}}
-DESCRIBED = Writing(modality="DX", body_part="CHEST", laterality="B", view="PA")
+DESCRIBED = WriteOptions(modality="DX", body_part="CHEST", laterality="B", view="PA")
 
 
 def images(n: int, *, channels: int = 1, dtype: type = np.uint8, synthetic: bool = False) -> LabeledImages:
@@ -31,7 +31,7 @@ def blend(**kind: object) -> LabeledImages:
     return concatenate([real, made]).take([8, 0, 1, 5, 2, 6, 3, 7, 4])
 
 
-def export(what: LabeledImages, folder: Path, writing: Writing = PLAINLY) -> list[Path]:
+def export(what: LabeledImages, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> list[Path]:
     """The files written, in the order of their names."""
     write_dicom(ImageStream.of(what), folder, writing)
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in (".dcm", ""))

@@ -13,9 +13,9 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.experiment.arms import CEILING, SYNTHETIC_ONLY, Arm, classical_arms, synthetic_arms
-from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.data import ExperimentData
 from synthaug.evaluation.experiment.design import ALL, Amount, Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 
 CONFIG = ClassifierConfig(steps=2, batch_size=8)
 
@@ -62,8 +62,8 @@ class Resampler:
         return [np.load(path)["unlabelled"] for path in sorted(self.notes.glob("*.npz"))]
 
 
-def laboratory(folder: Path, splits: Splits | None = None, **more: Any) -> Laboratory:
-    lab = Laboratory(
+def laboratory(folder: Path, splits: Splits | None = None, **more: Any) -> ExperimentData:
+    lab = ExperimentData(
         splits or tiny_splits(),
         Resampler(folder / "notes"),
         CONFIG,
@@ -100,7 +100,7 @@ def made_up(
     donors: int = 1,
     inits: int = 1,
     val_auroc: dict[str, float] | None = None,
-) -> list[Cell]:
+) -> list[TrainingResult]:
     """Trainings that never were: `effects` moves abnormal from normal, `shift` what synthetic arms answer."""
     found = []
     for donor, subset, init in np.ndindex(donors, subsets, inits):
@@ -114,9 +114,9 @@ def made_up(
             area = (val_auroc or {}).get(name, 0.5 + 0.001 * (name == AUGMENTED))
             said = np.stack([1 - p, p], axis=1)
             at = unit.of_donor if arm.by_donor else unit
-            found.append(Cell(at, arm, {}, area, 0.5, said, said, []))
+            found.append(TrainingResult(at, arm, {}, area, 0.5, said, said, []))
     return found
 
 
-def names(cells: Sequence[Cell]) -> set[str]:
+def names(cells: Sequence[TrainingResult]) -> set[str]:
     return {cell.arm.name for cell in cells}

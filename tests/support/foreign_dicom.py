@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 PACKAGED = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -46,18 +46,18 @@ def item(**attributes: object) -> Dataset:
 
 
 def shown(
-    folder: Path, pixels: np.ndarray, reading: Reading | None = None, **attributes: object
+    folder: Path, pixels: np.ndarray, reading: ReadOptions | None = None, **attributes: object
 ) -> np.ndarray:
     """What a foreign file's pixels become: (H, W), or (N, H, W) of frames."""
     foreign(folder / "c" / "a.dcm", pixels, **attributes)
-    back = read_dicom(folder, reading or Reading()).pixels[:, 0]
+    back = read_dicom(folder, reading or ReadOptions()).pixels[:, 0]
     return back if pixels.ndim == 3 else back[0]
 
 
-def packaged(name: str, folder: Path, reading: Reading | None = None) -> LabeledImages:
+def packaged(name: str, folder: Path, reading: ReadOptions | None = None) -> LabeledImages:
     """One of pydicom's test files, read."""
     if not (PACKAGED / name).exists():
         pytest.skip(f"pydicom comes without {name}")
     (folder / "c").mkdir(parents=True)
     shutil.copy(PACKAGED / name, folder / "c")
-    return read_dicom(folder, reading or Reading())
+    return read_dicom(folder, reading or ReadOptions())

@@ -16,7 +16,7 @@ from synthaug.evaluation.experiment.arms import (
     synthetic_arms,
 )
 from synthaug.evaluation.experiment.design import Amount, Design, Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.verdict import judge
 from synthaug.evaluation.reports.report import Report
 
@@ -32,7 +32,7 @@ def images(n: int, classes: int, seed: int) -> LabeledImages:
     return LabeledImages(pixels, np.arange(n) % classes, tuple(f"lesion {k}" for k in range(classes)))
 
 
-def made_up_cell(unit: Unit, arm: Arm, splits: Splits, labelled: int, rare: int = 0) -> Cell:
+def made_up_cell(unit: Unit, arm: Arm, splits: Splits, labelled: int, rare: int = 0) -> TrainingResult:
     """Of a training that never was: it knows the truth as far as the skill of its role."""
     rng = np.random.default_rng([unit.seed, unit.subset_seed, *arm.slug.encode()])
     skill = SKILL[arm.role] + 0.3 * (arm.recipe == AUGMENTED) + 0.005 * labelled
@@ -49,7 +49,7 @@ def made_up_cell(unit: Unit, arm: Arm, splits: Splits, labelled: int, rare: int 
         "synthetic": {name: 10 * k for k, name in enumerate(names)},
     }
     history = [{"step": s, "loss": 0.7, "val_auroc": 0.7 + s / 100, "val_loss": 0.7} for s in (5.0, 10.0)]
-    return Cell(
+    return TrainingResult(
         unit=unit,
         arm=arm,
         counts=counts,

@@ -19,7 +19,7 @@ from synthaug.augment.archive.instances import exported_instances
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 
 class TestAnArchiveThatRefuses:
@@ -131,7 +131,9 @@ class TestWhatIsNotSent:
         dataset.save_as(second)
         assert "((0009,1001))" in synthaug("export", exported, "--to-pacs", "A@127.0.0.1:1").err
 
-    @pytest.mark.parametrize("writing", [DESCRIBED, Writing(laterality="R", dicomdir=True), Writing()])
+    @pytest.mark.parametrize(
+        "writing", [DESCRIBED, WriteOptions(laterality="R", dicomdir=True), WriteOptions()]
+    )
     @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
     def test_is_nothing_that_synthaug_writes(self, tmp_path, kind, writing):
         write_images(ImageStream.of(blend(**kind)), tmp_path / "a-dicom", writing=writing)

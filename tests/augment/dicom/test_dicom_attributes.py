@@ -17,12 +17,12 @@ from synthaug.augment.dicom import read_dicom
 from synthaug.augment.dicom.codes import FINDINGS
 from synthaug.augment.dicom.image import Export, Source, sha256
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 
 IDENTIFIED = Path(pydicom.__file__).parent / "data" / "test_files" / "CT_small.dcm"
 
 
-def one_of(class_name: str, folder: Path, writing: Writing = PLAINLY) -> Dataset:
+def one_of(class_name: str, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> Dataset:
     """A written image of a class."""
     only = LabeledImages(images(1).pixels, np.zeros(1, np.int64), (class_name, "other"))
     return dcmread(export(only, folder, writing)[0])
@@ -79,11 +79,11 @@ class TestTheDescription:
 
     @pytest.mark.parametrize(("part", "stands"), [("CHEST", False), ("KNEE", True)])
     def test_leaves_a_side_open_only_where_the_part_has_one(self, tmp_path, part, stands):
-        assert ("Laterality" in one_of("normal", tmp_path / "out", Writing(body_part=part))) == stands
+        assert ("Laterality" in one_of("normal", tmp_path / "out", WriteOptions(body_part=part))) == stands
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("writing", [PLAINLY, DESCRIBED], ids=["plain", "described"])
+@pytest.mark.parametrize("writing", [WRITE_DEFAULTS, DESCRIBED], ids=["plain", "described"])
 def test_every_file_is_the_one_that_highdicom_makes_alone(tmp_path, monkeypatch, kind, writing):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     sent = blend(**kind)
@@ -139,14 +139,14 @@ class TestIdentity:
         original.PatientName, original.InstitutionName = "Jones^Indiana", "Marshall College"
         original.save_as(tmp_path / "in" / "normal" / "a.dcm")
         profile = anonymizer.initialize_actions()
-        told = {
+        on_progress = {
             part
             for item in original.iterall()
             if (item.tag.group, item.tag.element) in profile and item.VR not in ("SQ", "OB", "OW")
             for part in str(item.value).split("^")
             if len(part) > 3
         }
-        assert {"Jones", "Indiana", "Marshall College", str(original.StudyInstanceUID)} < told
+        assert {"Jones", "Indiana", "Marshall College", str(original.StudyInstanceUID)} < on_progress
         (path,) = export(read_dicom(tmp_path / "in"), tmp_path / "out")
         written = path.read_bytes()
-        assert not [text for text in told if text.encode() in written]
+        assert not [text for text in on_progress if text.encode() in written]

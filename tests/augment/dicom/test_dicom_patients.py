@@ -8,7 +8,7 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.dicom.keywords import BINARY, check_keywords
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
@@ -25,13 +25,13 @@ class TestGroups:
             foreign(tmp_path / name, RAMP, Laterality=laterality, PatientID="P", StudyInstanceUID="2.25.9")
         (tmp_path / "labels.csv").write_text("file,label,patient_id\na,x,Q\nb,x,Q\nc,x,Q\n")
         assert read_dicom(tmp_path).groups.tolist() == ["Q", "Q", "Q"]
-        asked = read_dicom(tmp_path, Reading(group_from="Laterality"))
+        asked = read_dicom(tmp_path, ReadOptions(group_from="Laterality"))
         assert asked.groups.tolist() == ["L", "R", "unknown"]
 
     def test_cannot_be_of_an_attribute_that_no_file_has(self, tmp_path):
         foreign(tmp_path / "c" / "a", RAMP, PatientID="P")
         with pytest.raises(DataError, match="--group-from StationName: no file has it"):
-            read_dicom(tmp_path, Reading(group_from="StationName"))
+            read_dicom(tmp_path, ReadOptions(group_from="StationName"))
 
 
 class TestAClassNamedAsAPatient:
@@ -46,10 +46,10 @@ class TestAClassNamedAsAPatient:
     def test_is_refused_without_naming_anybody(self, tmp_path, folder, attributes):
         foreign(tmp_path / folder / "a.dcm", RAMP, Modality="CT", **attributes)
         with pytest.raises(DataError, match=r"named as its patient .* --label-from KEYWORD") as error:
-            read_dicom(tmp_path, Reading(skip_bad=True))
+            read_dicom(tmp_path, ReadOptions(skip_bad=True))
         assert "\n" not in str(error.value)
         assert folder not in str(error.value)
-        assert read_dicom(tmp_path, Reading(label_from="Modality")).class_names == ("CT",)
+        assert read_dicom(tmp_path, ReadOptions(label_from="Modality")).class_names == ("CT",)
         (tmp_path / "labels.csv").write_text(f"file,label\n{folder}/a.dcm,well\n")
         assert read_dicom(tmp_path).class_names == ("well",)
 
@@ -69,13 +69,13 @@ class TestLabelFrom:
     )
     def test_is_nothing_that_tells_persons_apart(self, keyword):
         with pytest.raises(UsageError, match=f"--label-from {keyword}: tells one person from another"):
-            check_keywords(Reading(label_from=keyword))
+            check_keywords(ReadOptions(label_from=keyword))
 
     @pytest.mark.parametrize(
         "keyword", ["PatientSex", "PatientAge", "BodyPartExamined", "Modality", "ViewPosition", "KVP"]
     )
     def test_may_be_what_many_share(self, keyword):
-        check_keywords(Reading(label_from=keyword))
+        check_keywords(ReadOptions(label_from=keyword))
 
     def test_allows_of_what_the_confidentiality_profile_removes_descriptions_only(self):
         """PS3.15 Table E.1-1, in groups 0008 to 0040, which describe images and their patients."""
@@ -86,7 +86,7 @@ class TestLabelFrom:
             if not keyword or group > 0x40 or BINARY & set(dictionary_VR((group, element)).split(" or ")):
                 continue
             try:
-                check_keywords(Reading(label_from=keyword))
+                check_keywords(ReadOptions(label_from=keyword))
                 allowed.add(keyword)
             except UsageError:
                 pass
@@ -119,9 +119,9 @@ def test_a_window_for_colour_alone_is_refused(tmp_path):
     colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
     foreign(tmp_path / "c" / "a.dcm", grey, Columns=8, **colour)
     with pytest.raises(UsageError, match=r"--window: no image of .* is grey"):
-        read_dicom(tmp_path, Reading(window=(40, 400)))
+        read_dicom(tmp_path, ReadOptions(window=(40, 400)))
     foreign(tmp_path / "c" / "b.dcm", RAMP)
-    assert len(read_dicom(tmp_path, Reading(window=(40, 400)))) == 2
+    assert len(read_dicom(tmp_path, ReadOptions(window=(40, 400)))) == 2
 
 
 def test_images_made_smaller_by_others_are_warned_of_once(tmp_path, caplog):
@@ -131,5 +131,5 @@ def test_images_made_smaller_by_others_are_warned_of_once(tmp_path, caplog):
     (record,) = caplog.records
     assert "1 of 2 files made smaller, to 4×4" in record.getMessage()
     caplog.clear()
-    read_dicom(tmp_path, Reading(size=4))
+    read_dicom(tmp_path, ReadOptions(size=4))
     assert not caplog.records

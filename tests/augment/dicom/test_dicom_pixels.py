@@ -12,7 +12,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 DEEP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 50
@@ -47,7 +47,7 @@ class TestGrey:
         assert near(found, linear(signed, -500, 300))
 
     def test_is_shown_in_the_window_asked_for_in_the_place_of_its_own(self, tmp_path):
-        reading = Reading(window=(500, 200))
+        reading = ReadOptions(window=(500, 200))
         lut = item(LUTDescriptor=[2, 0, 8], LUTData=b"\0\xff")
         found = shown(tmp_path, DEEP, reading, WindowCenter=9, WindowWidth=9, VOILUTSequence=[lut])
         assert near(found, linear(DEEP, 500, 200))
@@ -56,7 +56,7 @@ class TestGrey:
     def test_is_shown_in_no_window_that_is_none(self, window):
         center, width = map(float, window.split(","))
         with pytest.raises(UsageError, match=f"--window {window}: expected two numbers"):
-            Reading(window=(center, width))
+            ReadOptions(window=(center, width))
 
     def test_in_a_window_of_width_one_is_black_or_white(self, tmp_path):
         found = shown(tmp_path, DEEP, WindowCenter=500, WindowWidth=1)
@@ -108,16 +108,16 @@ class TestGrey:
 
 class TestSixteenBits:
     def test_are_finer_steps_of_the_same_range(self, tmp_path):
-        found = shown(tmp_path, DEEP, Reading(bits=16), WindowCenter=1500, WindowWidth=2000)
+        found = shown(tmp_path, DEEP, ReadOptions(bits=16), WindowCenter=1500, WindowWidth=2000)
         assert found.dtype == np.uint16
         assert near(found, linear(DEEP, 1500, 2000, 65535))
 
     def test_of_eight_stored_are_stretched(self, tmp_path):
-        assert (shown(tmp_path, RAMP, Reading(bits=16)) == RAMP * np.uint16(257)).all()
+        assert (shown(tmp_path, RAMP, ReadOptions(bits=16)) == RAMP * np.uint16(257)).all()
 
     def test_survive_resizing(self, tmp_path):
         wide = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
-        found = shown(tmp_path, wide, Reading(bits=16, size=16))
+        found = shown(tmp_path, wide, ReadOptions(bits=16, size=16))
         assert len(np.unique(found)) == 256
 
 
@@ -127,11 +127,13 @@ class TestSquares:
     def test_are_cropped_from_the_centre(self, tmp_path):
         wide = self.wide.copy()
         wide[:, :8] = wide[:, 16:] = 0
-        assert (shown(tmp_path, wide, Reading(size=4)) == 200).all()
+        assert (shown(tmp_path, wide, ReadOptions(size=4)) == 200).all()
 
     @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
     def test_are_padded_with_black(self, tmp_path, photometric):
-        found = shown(tmp_path, self.wide, Reading(size=12, fit="pad"), PhotometricInterpretation=photometric)
+        found = shown(
+            tmp_path, self.wide, ReadOptions(size=12, fit="pad"), PhotometricInterpretation=photometric
+        )
         assert found.shape == (12, 12)
         assert (found[:4] == 0).all()
         assert (found[4:8] == (200 if photometric == "MONOCHROME2" else 55)).all()
@@ -139,14 +141,14 @@ class TestSquares:
 
     def test_are_resized_with_antialiasing(self, tmp_path):
         checkerboard = np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 255
-        centre = shown(tmp_path, checkerboard, Reading(size=8))[2:-2, 2:-2]
+        centre = shown(tmp_path, checkerboard, ReadOptions(size=8))[2:-2, 2:-2]
         assert np.abs(centre.astype(int) - 127).max() <= 2
 
     @pytest.mark.parametrize(("fit", "side"), [("crop", 8), ("pad", 24)])
     def test_of_different_shapes_get_the_shortest_side(self, tmp_path, fit, side):
         foreign(tmp_path / "c" / "a.dcm", self.wide)
         foreign(tmp_path / "c" / "b.dcm", np.full((30, 30), 99, np.uint8))
-        back = read_dicom(tmp_path, Reading(fit=fit))
+        back = read_dicom(tmp_path, ReadOptions(fit=fit))
         assert back.image_shape == (1, side, side)
         assert (back.pixels[1] == 99).all()
 
@@ -226,14 +228,14 @@ class TestFilesOfPydicom:
     )
     def test_of_many_kinds_are_readable(self, tmp_path, name, shape):
         pytest.importorskip("libjpeg")
-        back = packaged(name, tmp_path, Reading(size=32))
+        back = packaged(name, tmp_path, ReadOptions(size=32))
         assert back.pixels.shape == (*shape, 32, 32)
         assert back.pixels.dtype == np.uint8
         assert back.pixels.std() > 1
 
     def test_in_colour_become_grey_where_asked(self, tmp_path):
         colour = packaged("SC_rgb_small_odd.dcm", tmp_path / "a").pixels
-        grey = packaged("SC_rgb_small_odd.dcm", tmp_path / "b", Reading(channels=1)).pixels
+        grey = packaged("SC_rgb_small_odd.dcm", tmp_path / "b", ReadOptions(channels=1)).pixels
         assert near(grey, colour.mean(axis=1, keepdims=True))
 
     @pytest.mark.filterwarnings("ignore")  # what pydicom says of them is its own
@@ -245,7 +247,7 @@ class TestFilesOfPydicom:
             (tmp_path / str(k) / "c").mkdir(parents=True)
             shutil.copy(path, tmp_path / str(k) / "c")
             try:
-                back = read_dicom(tmp_path / str(k), Reading(size=16))
+                back = read_dicom(tmp_path / str(k), ReadOptions(size=16))
                 assert back.pixels.shape[2:] == (16, 16)
                 assert back.pixels.max() > 0
             except DataError as error:
@@ -260,7 +262,7 @@ class TestFilesOfPydicom:
 
 def test_real_radiographs_look_like_radiographs(tmp_path, data_root):
     shutil.copytree(data_root / "dicom", tmp_path / "in" / "chest")
-    back = read_dicom(tmp_path / "in", Reading(size=64))
+    back = read_dicom(tmp_path / "in", ReadOptions(size=64))
     assert back.pixels.shape == (2, 1, 64, 64)
     assert len(set(back.groups.tolist())) == 2
     for image in back.pixels[:, 0]:

@@ -18,9 +18,9 @@ from synthaug.augment.errors import SynthaugError
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
-TWO = Writing(jobs=2, dicomdir=True)
+TWO = WriteOptions(jobs=2, dicomdir=True)
 
 
 def workers() -> list[int]:

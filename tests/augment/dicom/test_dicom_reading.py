@@ -15,7 +15,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import cache_folder
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
@@ -62,19 +62,22 @@ class TestClasses:
     def test_are_an_attributes_values_where_asked(self, tmp_path):
         foreign(tmp_path / "x" / "a", RAMP, BodyPartExamined="CHEST", PatientSex="F")
         foreign(tmp_path / "x" / "b", RAMP, BodyPartExamined="HAND", PatientSex="M")
-        back = read_dicom(tmp_path, Reading(label_from="BodyPartExamined", group_from="PatientSex"))
+        back = read_dicom(tmp_path, ReadOptions(label_from="BodyPartExamined", group_from="PatientSex"))
         assert back.class_names == ("CHEST", "HAND")
         assert back.groups.tolist() == ["F", "M"]
 
     @pytest.mark.parametrize(
         ("reading", "says"),
         [
-            (Reading(label_from="BodyPart"), "--label-from BodyPart: no DICOM keyword"),
-            (Reading(group_from="Patient"), "--group-from Patient: no DICOM keyword"),
-            (Reading(label_from="AnatomicRegionSequence"), "of VR SQ, expected an attribute that is text"),
-            (Reading(group_from="PixelData"), "of VR OB or OW, expected an attribute that is text"),
-            (Reading(label_from="PatientID"), "tells one person from another"),
-            (Reading(label_from="PatientName"), "tells one person from another"),
+            (ReadOptions(label_from="BodyPart"), "--label-from BodyPart: no DICOM keyword"),
+            (ReadOptions(group_from="Patient"), "--group-from Patient: no DICOM keyword"),
+            (
+                ReadOptions(label_from="AnatomicRegionSequence"),
+                "of VR SQ, expected an attribute that is text",
+            ),
+            (ReadOptions(group_from="PixelData"), "of VR OB or OW, expected an attribute that is text"),
+            (ReadOptions(label_from="PatientID"), "tells one person from another"),
+            (ReadOptions(label_from="PatientName"), "tells one person from another"),
         ],
     )
     def test_cannot_be_just_any_attribute(self, tmp_path, reading, says):
@@ -126,7 +129,7 @@ class TestPatients:
         with pytest.raises(DataError) as error:
             read_dicom(tmp_path / "in")
         with caplog.at_level(logging.DEBUG):
-            assert read_dicom(tmp_path / "in", Reading(skip_bad=True)).groups.tolist() == ["MRN-4711"] * 2
+            assert read_dicom(tmp_path / "in", ReadOptions(skip_bad=True)).groups.tolist() == ["MRN-4711"] * 2
         kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
         assert len(kept) > 2 * RAMP.size
         for word in ("4711", "Smith"):
@@ -153,10 +156,15 @@ class TestBadFiles:
     @pytest.mark.parametrize(
         ("file", "table", "reading", "reason"),
         [
-            ("b.dcm", None, Reading(), "no class folder"),
-            ("c/b.dcm", "file,label\nc/a.dcm,ill\n", Reading(), "no label for it in labels.csv"),
-            ("c/b.dcm", None, Reading(label_from="Modality"), "no Modality in it"),
-            ("c/b.dcm", "file,label,split\nc/a.dcm,x,test\nc/b.dcm,x,\n", Reading(), "no split, where other"),
+            ("b.dcm", None, ReadOptions(), "no class folder"),
+            ("c/b.dcm", "file,label\nc/a.dcm,ill\n", ReadOptions(), "no label for it in labels.csv"),
+            ("c/b.dcm", None, ReadOptions(label_from="Modality"), "no Modality in it"),
+            (
+                "c/b.dcm",
+                "file,label,split\nc/a.dcm,x,test\nc/b.dcm,x,\n",
+                ReadOptions(),
+                "no split, where other",
+            ),
         ],
     )
     def test_are_those_without_a_label_too(self, tmp_path, file, table, reading, reason):
@@ -177,7 +185,7 @@ class TestBadFiles:
         foreign(tmp_path / "lost.dcm", RAMP)
         for _ in range(2):  # decoded, then from the cache
             caplog.clear()
-            back = read_dicom(tmp_path, Reading(skip_bad=True))
+            back = read_dicom(tmp_path, ReadOptions(skip_bad=True))
             assert back.groups.tolist() == ["P0", "P0", "P2", "P2", "P3", "P3"]
             assert (back.pixels[:, 0] == np.concatenate([frames, frames + 2, frames + 3])).all()
             (record,) = caplog.records
@@ -191,7 +199,7 @@ class TestBadFiles:
         foreign(tmp_path / "c" / "a.dcm", RAMP)
         cut = foreign(tmp_path / "c" / "b.dcm", RAMP)
         cut.write_bytes(cut.read_bytes()[:-20])
-        assert len(read_dicom(tmp_path, Reading(skip_bad=True))) == 1
+        assert len(read_dicom(tmp_path, ReadOptions(skip_bad=True))) == 1
         with pytest.raises(DataError, match=r"b\.dcm: expected"):
             read_dicom(tmp_path)
 
@@ -199,7 +207,7 @@ class TestBadFiles:
         (tmp_path / "c").mkdir()
         shutil.copy(PACKAGED / "rtplan.dcm", tmp_path / "c")
         with pytest.raises(DataError, match=r"all 1 DICOM files are bad, the first is .*rtplan\.dcm"):
-            read_dicom(tmp_path, Reading(skip_bad=True))
+            read_dicom(tmp_path, ReadOptions(skip_bad=True))
 
     def test_are_not_those_whose_decoder_is_not_installed(self, tmp_path):
         foreign(tmp_path / "c" / "a.dcm", RAMP)
@@ -244,7 +252,7 @@ class TestBadFiles:
         cut.write_bytes(cut.read_bytes()[:-4])
         for _ in range(2):  # decoded, then from the cache
             caplog.clear()
-            back = read_dicom(tmp_path, Reading(skip_bad=True))
+            back = read_dicom(tmp_path, ReadOptions(skip_bad=True))
             assert (back.pixels[:, 0] == RAMP).all()
             assert len(caplog.records) == 1
 
@@ -271,7 +279,13 @@ class TestSecondStart:
 
     def test_decodes_again_where_it_is_asked_for_otherwise(self, tmp_path):
         foreign(tmp_path / "c" / "a.dcm", RAMP)
-        readings = [Reading(), Reading(bits=16), Reading(window=(9, 9)), Reading(size=4), Reading(channels=3)]
+        readings = [
+            ReadOptions(),
+            ReadOptions(bits=16),
+            ReadOptions(window=(9, 9)),
+            ReadOptions(size=4),
+            ReadOptions(channels=3),
+        ]
         assert len({read_dicom(tmp_path, reading).digest() for reading in readings}) == 5
 
     def test_leaves_no_scratch_file(self, tmp_path):

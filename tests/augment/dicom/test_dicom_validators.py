@@ -16,7 +16,7 @@ from dicom_exports import CLASSES, DESCRIBED, KINDS, export, images
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import PLAINLY, Writing
+from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,7 +28,7 @@ def exported(n: int, folder: Path) -> list[Path]:
     """At least `n` files: grey and RGB from 8 and 16 bits, real and synthetic, described and not."""
     kinds = KINDS | {"rgb 16": {"channels": 3, "dtype": np.uint16}}  # which is written with 8, and a warning
     for name, kind in kinds.items():
-        for writing in (PLAINLY, DESCRIBED):
+        for writing in (WRITE_DEFAULTS, DESCRIBED):
             for synthetic in (True, False):
                 made = ImageStream.of(images(-(-n // 16), synthetic=synthetic, **kind))
                 place = folder / name / writing.modality / str(synthetic)
@@ -91,7 +91,7 @@ def test_every_attribute_is_in_the_standards_tables_synthetic_data_among_them(tm
 
 @pytest.mark.parametrize("part", ["CHEST", "KNEE", "HEAD", "HAND"])
 def test_a_body_part_of_unknown_side_is_no_error(tmp_path, part):
-    for path in export(images(2, synthetic=True), tmp_path / part, Writing(body_part=part)):
+    for path in export(images(2, synthetic=True), tmp_path / part, WriteOptions(body_part=part)):
         assert errors_of(path) == []
 
 

@@ -11,9 +11,9 @@ from synthaug.augment.dicom import read_dicom, write_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.pseudonym import pseudonym
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
@@ -65,9 +65,9 @@ class TestOurOwnFiles:
     def test_keep_their_depth_when_resized(self, tmp_path):
         sent = images(2, dtype=np.uint16)
         export(sent, tmp_path / "out")
-        back = read_dicom(tmp_path / "out", Reading(size=7))
+        back = read_dicom(tmp_path / "out", ReadOptions(size=7))
         assert (back.pixels == sent.pixels[:, :, 1:8, :]).all()  # the centre square of 9 × 7
-        assert read_dicom(tmp_path / "out", Reading(size=4)).pixels.dtype == np.uint16
+        assert read_dicom(tmp_path / "out", ReadOptions(size=4)).pixels.dtype == np.uint16
 
     def test_remember_a_class_without_images(self, tmp_path):
         export(images(4).of_class(1), tmp_path / "out")
@@ -131,7 +131,7 @@ class TestOurOwnFiles:
         divided = replace(sent, split=np.full(4, "train"))
         found = []
         for k, (what, writing) in enumerate(
-            [(sent, Writing()), (darker, Writing()), (divided, Writing()), (sent, DESCRIBED)]
+            [(sent, WriteOptions()), (darker, WriteOptions()), (divided, WriteOptions()), (sent, DESCRIBED)]
         ):
             files = [dcmread(path) for path in export(what, tmp_path / f"{k}", writing)]
             found.append({file.SOPInstanceUID for file in files})
@@ -173,7 +173,7 @@ class TestMistakes:
     )
     def test_a_term_that_dicom_does_not_know_is_refused(self, tmp_path, wrong, what_to_do):
         with pytest.raises(UsageError, match=what_to_do):
-            export(images(1), tmp_path / "out", Writing(**wrong))
+            export(images(1), tmp_path / "out", WriteOptions(**wrong))
         assert not (tmp_path / "out").exists()
 
     def test_colour_of_16_bits_is_refused_before_anything_is_written(self, tmp_path):

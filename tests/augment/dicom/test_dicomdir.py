@@ -16,9 +16,9 @@ from pydicom.fileset import FileSet
 
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.images import LabeledImages, concatenate
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
-INDEXED = Writing(dicomdir=True, modality="CR")
+INDEXED = WriteOptions(dicomdir=True, modality="CR")
 
 
 KEYS = (

@@ -12,7 +12,7 @@ from PIL import Image
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.files.decode import decode_files, decode_images
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 
 def saved(image: Image.Image, path: Path, **options: object) -> Path:
@@ -114,7 +114,7 @@ def png_of_16_bits(colour_type, channels, value):
 
 
 def read(*paths, **asked):
-    return decode_files([str(p) for p in paths], lambda name: Path(name).open("rb"), Reading(**asked))
+    return decode_files([str(p) for p in paths], lambda name: Path(name).open("rb"), ReadOptions(**asked))
 
 
 class TestSixteenBits:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.formats.registry import read_images
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 READERS = ["csv", "folder", "dicom"]
 
@@ -89,7 +89,7 @@ class TestRows:
         report = "no effusion " * 200
         path = table("csv", "file,label,report", f"a.*,x,{report}", f"b.*,x,{report}.")
         with pytest.raises(DataError, match=r"\(row 1\): expected a whole image, found no such file"):
-            read_images(path, Reading(images_from="report"))
+            read_images(path, ReadOptions(images_from="report"))
 
     def test_may_name_files_as_windows_does(self, table):
         assert len(read_images(table("csv", "file,label", r".\a.*,x", r".\b,x"))) == 2

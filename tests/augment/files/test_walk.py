@@ -11,7 +11,7 @@ from PIL import Image
 from synthaug.augment.dicom import read_dicom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats.registry import read_images
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -59,7 +59,7 @@ def test_what_is_called_an_image_but_is_no_file_is_named_and_skipped_only_where_
         DataError, match=rf"odd\{suffix}: expected a whole .*found (no such|No such|a folder)"
     ):
         read_images(tmp_path)
-    assert len(read_images(tmp_path, Reading(skip_bad=True))) == 4
+    assert len(read_images(tmp_path, ReadOptions(skip_bad=True))) == 4
     assert f"left 1 of 5 files out as bad: {'' if suffix == '.png' else tmp_path}" in caplog.text
     assert f"odd{suffix} (" in caplog.text
 

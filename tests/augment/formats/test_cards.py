@@ -12,7 +12,7 @@ from synthaug.augment.errors import UsageError
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import concatenate
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 TARGETS = {"hdf5": "out.h5", "npz": "out.npz", "folder": "out", "dicom": "out-dicom"}
 formats = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
@@ -185,7 +185,7 @@ def test_croissant_is_valid_where_a_name_has_spaces(tmp_path, blended, target):
 @theirs_warn
 def test_croissant_describes_the_images_that_a_dicomdir_lists(tmp_path, blended):
     mlcroissant = pytest.importorskip("mlcroissant", reason="pip install 'synthaug[dev]'")
-    write_images(ImageStream.of(blended), tmp_path / "out-dicom", writing=Writing(dicomdir=True))
+    write_images(ImageStream.of(blended), tmp_path / "out-dicom", writing=WriteOptions(dicomdir=True))
     listed = tmp_path / "out-dicom" / "croissant.json"
     assert not mlcroissant.Dataset(jsonld=str(listed)).metadata.ctx.issues.errors
     (pictures,) = [
@@ -198,7 +198,7 @@ def test_croissant_describes_the_images_that_a_dicomdir_lists(tmp_path, blended)
 
 
 def test_croissant_names_every_shard(tmp_path, blended):
-    write_images(ImageStream.of(blended), tmp_path / "out.h5", writing=Writing(shard_size=4))
+    write_images(ImageStream.of(blended), tmp_path / "out.h5", writing=WriteOptions(shard_size=4))
     listed = json.loads((tmp_path / "out.h5.croissant.json").read_text(encoding="utf-8"))
     names = [part["contentUrl"] for part in listed["distribution"]]
     assert len(names) == 4

@@ -10,7 +10,7 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.images import concatenate
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 
 
@@ -52,7 +52,7 @@ class TestColumns:
 
     def test_can_be_named(self, table):
         path = table("a,b,c,label", "images/a.png,x,P1,other", pictures=("a.png",))
-        images = read_images(path, Reading(images_from="a", label_from="b", group_from="c"))
+        images = read_images(path, ReadOptions(images_from="a", label_from="b", group_from="c"))
         assert (images.class_names, images.groups.tolist()) == (("x",), ["P1"])
 
     def test_that_are_not_there_are_named_with_those_that_are(self, table):
@@ -60,7 +60,7 @@ class TestColumns:
         with pytest.raises(DataError, match=r"found columns a, label, expected one of file, .*--images-from"):
             read_images(path)
         with pytest.raises(UsageError, match=r"--label-from dx: .* has the columns a, label"):
-            read_images(path, Reading(images_from="a", label_from="dx"))
+            read_images(path, ReadOptions(images_from="a", label_from="dx"))
 
     def test_of_a_split_divide_the_set(self, table):
         parts = ["train", "val", "test"] * 4
@@ -103,7 +103,7 @@ class TestPictures:
         path = table("file,label", "images/a.png,x", pictures=("a.png",))
         Image.fromarray(np.full((4, 8), 900, np.uint16)).save(path.parent / "images" / "a.png")
         assert read_images(path).pixels.dtype == np.uint16
-        padded = read_images(path, Reading(size=8, fit="pad")).pixels[0, 0]
+        padded = read_images(path, ReadOptions(size=8, fit="pad")).pixels[0, 0]
         assert padded[:, 0].tolist() == [0, 0, 900, 900, 900, 900, 0, 0]
 
     @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ class TestPictures:
         with pytest.raises(DataError, match=says) as error:
             read_images(path)
         assert "\n" not in str(error.value)
-        assert numbers(read_images(path, Reading(skip_bad=True))) == [1]
+        assert numbers(read_images(path, ReadOptions(skip_bad=True))) == [1]
         assert "left 1 of 2 files out as bad" in caplog.text
 
     def test_that_are_all_bad_stop(self, table):
         path = table("file,label", "gone.png,x", "too.png,x")
         with pytest.raises(DataError, match=r"gone\.png: expected a whole image, found no such file"):
-            read_images(path, Reading(skip_bad=True))
+            read_images(path, ReadOptions(skip_bad=True))
 
     @pytest.mark.parametrize("again", ["images/a.png", "images/a"])
     def test_named_twice_are_refused(self, table, again):

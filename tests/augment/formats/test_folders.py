@@ -13,7 +13,7 @@ from synthaug.augment.datasets.load import list_datasets, load_dataset, read_par
 from synthaug.augment.errors import DataError
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import concatenate
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 
 
 def sizes(splits):
@@ -94,7 +94,7 @@ class TestFolders:
     def test_of_16_bits_train_with_16_bits(self, tmp_path, tiny):
         put(tiny((20, 20), dtype=np.uint16), tmp_path / "x")
         assert load_dataset("x", tmp_path).train.pixels.dtype == np.uint16
-        assert load_dataset("x", tmp_path, reading=Reading(bits=8)).train.pixels.dtype == np.uint8
+        assert load_dataset("x", tmp_path, reading=ReadOptions(bits=8)).train.pixels.dtype == np.uint8
 
     def test_of_mixed_depths_are_read_with_8_bits_and_a_warning(self, tmp_path, tiny, caplog):
         put(tiny((3, 3), dtype=np.uint16), tmp_path / "x")
@@ -106,8 +106,8 @@ class TestFolders:
             assert "x: found 16 bits in 6 of 7 pictures (abnormal/001.png) and 8 in 1:" in said
             assert "--bits 16 keeps them" in said
         caplog.clear()
-        assert read_images(tmp_path / "x", Reading(bits=16)).pixels.dtype == np.uint16
-        assert read_images(tmp_path / "x", Reading(bits=8)).pixels.dtype == np.uint8
+        assert read_images(tmp_path / "x", ReadOptions(bits=16)).pixels.dtype == np.uint16
+        assert read_images(tmp_path / "x", ReadOptions(bits=8)).pixels.dtype == np.uint8
         assert not caplog.records
 
     def test_with_16_bits_of_colour_beside_8_are_read_with_a_warning(self, tmp_path, caplog):
@@ -127,7 +127,7 @@ class TestFolders:
             read_part("x", tmp_path)
         for _ in range(2):  # decoded, and from the cache
             caplog.clear()
-            images = read_images(tmp_path / "x", Reading(skip_bad=True))
+            images = read_images(tmp_path / "x", ReadOptions(skip_bad=True))
             assert images.counts() == {"normal": 18, "abnormal": 30}
             (said,) = [record.getMessage() for record in caplog.records]
             assert "left 12 of 60 files out as bad: normal/000.png (no image)" in said
@@ -150,8 +150,8 @@ class TestFolders:
         tifffile.imwrite(path, np.zeros((5, 8, 8), np.uint8), photometric="minisblack", metadata=None)
         path.write_bytes(path.read_bytes()[:cut])
         with pytest.raises(DataError, match=rf"stack\.tif: .*found {says}, expected one image"):
-            read_images(tmp_path / "x", Reading(**asked))
-        assert len(read_images(tmp_path / "x", Reading(skip_bad=True, **asked))) == 6
+            read_images(tmp_path / "x", ReadOptions(**asked))
+        assert len(read_images(tmp_path / "x", ReadOptions(skip_bad=True, **asked))) == 6
         assert f"left 1 of 7 files out as bad: normal/stack.tif ({says}, expected one image)" in caplog.text
 
     def test_of_photographs_with_a_preview_are_read(self, tmp_path):
@@ -220,16 +220,16 @@ class TestCachedFolders:
         self.picture(tmp_path / "in" / "a" / "0.png", Image.fromarray(np.full((4, 8), 51_200, np.uint16)))
         for _ in range(2):
             asked = [{}, {"bits": 8}, {"fit": "pad"}, {"size": 8}, {"channels": 3}]
-            found = [read_images(tmp_path / "in", Reading(**a)).digest() for a in asked]
+            found = [read_images(tmp_path / "in", ReadOptions(**a)).digest() for a in asked]
             assert len(set(found)) == len(asked)
 
     def test_say_nothing_of_another_folder(self, tmp_path, caplog):
         for name in ("Jane Doe", "copy"):
             self.picture(tmp_path / name / "a" / "0.png")
             (tmp_path / name / "a" / "1.png").write_text("no picture")
-        read_images(tmp_path / "Jane Doe", Reading(skip_bad=True))
+        read_images(tmp_path / "Jane Doe", ReadOptions(skip_bad=True))
         caplog.clear()
-        read_images(tmp_path / "copy", Reading(skip_bad=True))
+        read_images(tmp_path / "copy", ReadOptions(skip_bad=True))
         assert "a/1.png (no image)" in caplog.text
         assert "Doe" not in caplog.text
         (reasons,) = (tmp_path / "cache").rglob("reasons.npy")

@@ -16,7 +16,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats.registry import format_of, read_images, write_images
 from synthaug.augment.images import PARTS, concatenate
 from synthaug.augment.pseudonym import pseudonym
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 
 TARGETS = {"hdf5": "out.h5", "npz": "out.npz", "folder": "out", "dicom": "out-dicom"}
@@ -69,7 +69,7 @@ class TestEveryFormat:
 
     def test_reads_at_the_size_asked_for(self, tmp_path, blended, target, kind):
         write_images(ImageStream.of(blended(**kind)), tmp_path / target)
-        assert read_images(tmp_path / target, Reading(size=5)).image_shape[1:] == (5, 5)
+        assert read_images(tmp_path / target, ReadOptions(size=5)).image_shape[1:] == (5, 5)
 
 
 @formats
@@ -262,6 +262,6 @@ def test_a_folder_of_pictures_and_dicom_is_not_half_read(tmp_path, tiny):
 
 
 def test_what_was_asked_of_the_files_comes_back_from_a_configuration_file():
-    asked = Reading(window=(40.0, 400.0), bits=16, skip_bad=True)
-    assert Reading.of(asked.said()) == asked
+    asked = ReadOptions(window=(40.0, 400.0), bits=16, skip_bad=True)
+    assert ReadOptions.of(asked.said()) == asked
     assert asked.said() == tomllib.loads(tomli_w.dumps(asked.said()))

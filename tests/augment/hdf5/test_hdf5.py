@@ -14,9 +14,9 @@ from synthaug.augment.formats.registry import read_images, write_images
 from synthaug.augment.hdf5.compression import COMPRESSIONS
 from synthaug.augment.hdf5.dataset import HDF5Dataset
 from synthaug.augment.images import concatenate
-from synthaug.augment.reading import Reading
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 WITHOUT_PLUGIN = """
 import sys
@@ -85,7 +85,7 @@ class TestOurs:
     def test_is_not_read_under_other_names(self, out, tiny):
         write_images(ImageStream.of(tiny((1, 1))), out)
         with pytest.raises(UsageError, match="own, leave them out"):
-            read_images(out, Reading(label_from="synthetic"))
+            read_images(out, ReadOptions(label_from="synthetic"))
 
     def test_of_the_same_images_has_the_same_bytes(self, tmp_path, tiny):
         images = concatenate([tiny((40, 30), patients=2), tiny((9, 9), synthetic=True)])
@@ -116,7 +116,7 @@ class TestCompression:
     def test_loses_nothing(self, out, tiny, name, dtype):
         pytest.importorskip("hdf5plugin")
         images = tiny((30, 20), channels=3, dtype=dtype)
-        write_images(ImageStream.of(images), out, writing=Writing(compression=name))
+        write_images(ImageStream.of(images), out, writing=WriteOptions(compression=name))
         assert read_images(out).digest() == images.digest()
         with h5py.File(out) as file:
             plist = file["images"].id.get_create_plist()
@@ -125,18 +125,18 @@ class TestCompression:
 
     def test_of_another_name_is_refused(self, out, tiny):
         with pytest.raises(UsageError, match="lzma: expected one of gzip, zstd, blosc2, none"):
-            write_images(ImageStream.of(tiny((1, 1))), out, writing=Writing(compression="lzma"))
+            write_images(ImageStream.of(tiny((1, 1))), out, writing=WriteOptions(compression="lzma"))
         assert not out.exists()
 
     @pytest.mark.parametrize("name", ["zstd", "blosc2"])
     def test_without_its_plug_in_names_the_extra_on_writing(self, out, tiny, name, monkeypatch):
         monkeypatch.setitem(sys.modules, "hdf5plugin", None)
         with pytest.raises(UsageError, match=r"needs hdf5plugin: pip install 'synthaug\[hdf5\]'"):
-            write_images(ImageStream.of(tiny((1, 1))), out, writing=Writing(compression=name))
+            write_images(ImageStream.of(tiny((1, 1))), out, writing=WriteOptions(compression=name))
 
     def test_without_its_plug_in_names_the_extra_on_reading_and_torch_stays_away(self, out, tiny):
         pytest.importorskip("hdf5plugin")
-        write_images(ImageStream.of(tiny((1, 1))), out, writing=Writing(compression="zstd"))
+        write_images(ImageStream.of(tiny((1, 1))), out, writing=WriteOptions(compression="zstd"))
         command = [sys.executable, "-c", WITHOUT_PLUGIN, str(out)]
         said, torch_there = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
         assert f"{out}: its images are compressed with zstd, which needs hdf5plugin" in said
@@ -182,7 +182,7 @@ class TestForeign:
 
     def test_is_read_under_other_names_with_its_groups(self, foreign):
         path = foreign(**{"data/x": GREY, "y": LABELS[:, None], "who": np.array([7, 7, 8, 9])})
-        asked = Reading(images_from="data/x", label_from="y", group_from="who")
+        asked = ReadOptions(images_from="data/x", label_from="y", group_from="who")
         images = read_images(path, asked)
         assert images.labels.tolist() == [0, 1, 2, 1]
         assert images.groups.tolist() == ["7", "7", "8", "9"]
@@ -190,7 +190,7 @@ class TestForeign:
 
     def test_counts_each_image_of_an_unknown_patient_as_one_of_its_own(self, foreign):
         path = foreign(images=GREY, labels=LABELS, who=np.array(["a", "", "a", ""], "S1"))
-        groups = read_images(path, Reading(group_from="who")).groups.tolist()
+        groups = read_images(path, ReadOptions(group_from="who")).groups.tolist()
         assert len(set(groups)) == 3
         assert groups[0] == groups[2]
 
@@ -209,7 +209,7 @@ class TestForeign:
         path = foreign(
             images=np.linspace(0, 1, GREY.size, dtype=np.float32).reshape(GREY.shape), labels=LABELS
         )
-        pixels = read_images(path, Reading(bits=bits)).pixels
+        pixels = read_images(path, ReadOptions(bits=bits)).pixels
         assert pixels.dtype == dtype
         assert (pixels.min(), pixels.max()) == (0, white)
 
@@ -240,7 +240,7 @@ class TestForeign:
     def test_is_not_read_of_a_single_number(self, foreign):
         path = foreign(x=3, images=np.zeros((2, 8, 8), np.uint8), labels=[0, 1])
         with pytest.raises(DataError, match="expected an array x"):
-            read_images(path, Reading(images_from="x"))
+            read_images(path, ReadOptions(images_from="x"))
 
     def test_without_an_array_says_which_there_are(self, foreign):
         with pytest.raises(
@@ -248,7 +248,7 @@ class TestForeign:
         ):
             read_images(foreign(volume=GREY, labels=LABELS))
         with pytest.raises(DataError, match="expected an array y"):
-            read_images(foreign(images=GREY, labels=LABELS), Reading(label_from="y"))
+            read_images(foreign(images=GREY, labels=LABELS), ReadOptions(label_from="y"))
 
     def test_with_more_labels_than_class_names_is_refused(self, foreign):
         with pytest.raises(DataError, match="label 2, expected less than 2"):

@@ -13,7 +13,7 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.hdf5.dataset import HDF5Dataset
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def images(tiny):
 @pytest.fixture(params=[None, 5], ids=["one file", "shards"])
 def path(request, tmp_path, images):
     path = tmp_path / "out.h5"
-    write_images(ImageStream.of(images), path, writing=Writing(shard_size=request.param))
+    write_images(ImageStream.of(images), path, writing=WriteOptions(shard_size=request.param))
     return path
 
 
@@ -85,7 +85,7 @@ class TestHDF5Dataset:
             HDF5Dataset(tmp_path / "undivided.h5", "train")
 
     def test_names_a_missing_shard(self, tmp_path, images):
-        write_images(ImageStream.of(images), tmp_path / "out.h5", writing=Writing(shard_size=5))
+        write_images(ImageStream.of(images), tmp_path / "out.h5", writing=WriteOptions(shard_size=5))
         lost = sorted((tmp_path / "out-shards").iterdir())[1]
         lost.unlink()
         with pytest.raises(DataError, match=lost.name):

@@ -15,7 +15,7 @@ from synthaug.augment.formats.registry import read_attributes, read_images, writ
 from synthaug.augment.hdf5 import count_hdf5
 from synthaug.augment.images import concatenate
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -60,7 +60,7 @@ def images(tiny):
 
 
 def in_shards(images, out, size=7, **options):
-    write_images(ImageStream.of(images, licence="CC0"), out, writing=Writing(shard_size=size), **options)
+    write_images(ImageStream.of(images, licence="CC0"), out, writing=WriteOptions(shard_size=size), **options)
     return sorted(out.with_name("out-shards").iterdir())
 
 
@@ -93,7 +93,7 @@ class TestShards:
 
     def test_stand_under_a_name_with_a_percent_sign(self, images, tmp_path):
         path = tmp_path / "50%b of it.h5"
-        write_images(ImageStream.of(images), path, writing=Writing(shard_size=7))
+        write_images(ImageStream.of(images), path, writing=WriteOptions(shard_size=7))
         assert read_images(path).digest() == images.digest()
 
     def test_are_read_by_h5dump(self, images, out):
@@ -121,19 +121,19 @@ class TestShards:
         in_shards(images, out)
         again = tmp_path / "again" / "out.h5"
         stream = replace(ImageStream.of(images, licence="CC0"), batches=images.batches(5))
-        write_images(stream, again, writing=Writing(shard_size=7))
+        write_images(stream, again, writing=WriteOptions(shard_size=7))
         files = [p.relative_to(tmp_path) for p in (out, *out.with_name("out-shards").iterdir())]
         assert all((tmp_path / f).read_bytes() == (tmp_path / "again" / f).read_bytes() for f in files)
 
     def test_of_a_stream_that_is_longer_than_it_says_are_refused(self, images, out):
         stream = replace(ImageStream.of(images), total=14)
         with pytest.raises(DataError, match="more images than 14"):
-            write_images(stream, out, writing=Writing(shard_size=7))
+            write_images(stream, out, writing=WriteOptions(shard_size=7))
         assert not list(out.parent.iterdir())
 
     def test_are_no_matter_of_other_formats(self, images, tmp_path):
         with pytest.raises(UsageError, match="--shard-size"):
-            write_images(ImageStream.of(images), tmp_path / "out.npz", writing=Writing(shard_size=7))
+            write_images(ImageStream.of(images), tmp_path / "out.npz", writing=WriteOptions(shard_size=7))
 
 
 class TestReplacing:
@@ -163,7 +163,7 @@ class TestReplacing:
 
         stream = replace(ImageStream.of(images), batches=breaking())
         with pytest.raises(DataError, match="midway"):
-            write_images(stream, out, writing=Writing(shard_size=4), overwrite=True)
+            write_images(stream, out, writing=WriteOptions(shard_size=4), overwrite=True)
         assert sorted(out.with_name("out-shards").iterdir()) == shards
         assert read_images(out).digest() == images.digest()
 

@@ -19,9 +19,9 @@ from synthaug.evaluation.experiment.arms import (
     check_ratios,
     classical_arms,
 )
-from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.data import ExperimentData
 from synthaug.evaluation.experiment.design import ALL, Amount, Design
-from synthaug.evaluation.experiment.results import Cell, cell_path, read_cell
+from synthaug.evaluation.experiment.results import TrainingResult, cell_path, read_result
 from synthaug.evaluation.experiment.schedule import conduct, trainings
 
 HALF = Amount(0.5)
@@ -34,7 +34,7 @@ def pixels_of(images: LabeledImages) -> set[bytes]:
     return {image.tobytes() for image in images.pixels}
 
 
-def same(one: list[Cell], other: list[Cell]) -> bool:
+def same(one: list[TrainingResult], other: list[TrainingResult]) -> bool:
     return [c.arm for c in one] == [c.arm for c in other] and all(
         np.array_equal(a.test, b.test) and a.history == b.history for a, b in zip(one, other, strict=True)
     )
@@ -46,12 +46,12 @@ def runs() -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Laboratory:
+def lab(tmp_path_factory) -> ExperimentData:
     return laboratory(tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture(scope="module")
-def cells(lab, runs) -> list[Cell]:
+def cells(lab, runs) -> list[TrainingResult]:
     def watched(train: LabeledImages, val: LabeledImages, config, fabric, **more):
         runs.append((train, val, config))
         return train_classifier(train, val, config, fabric, **more)
@@ -62,12 +62,12 @@ def cells(lab, runs) -> list[Cell]:
 
 
 @pytest.fixture(scope="module")
-def donor_lab(tmp_path_factory) -> Laboratory:
+def donor_lab(tmp_path_factory) -> ExperimentData:
     return laboratory(tmp_path_factory.mktemp("donor"), tiny_splits(groups=True), donor_share=0.5)
 
 
 @pytest.fixture(scope="module")
-def donor_cells(donor_lab) -> list[Cell]:
+def donor_cells(donor_lab) -> list[TrainingResult]:
     return conduct(donor_lab, Design((HALF,), subsets=2, donors=2), **FULL)
 
 
@@ -121,29 +121,29 @@ class TestTheTrainings:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            conduct(stopped, DESIGN, **CORE, told=stop)
+            conduct(stopped, DESIGN, **CORE, on_progress=stop)
         finished = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
         assert len([path for path in finished if "cells" in path.parts]) == 5
         assert same(conduct(stopped, DESIGN, **CORE), cells)
         assert all(path.stat().st_mtime_ns == written for path, written in finished.items())
 
     def test_grow_by_subsets_without_redoing_any(self, cells, lab):
-        told: list[str] = []
-        more = conduct(lab, replace(DESIGN, subsets=3), **CORE, told=told.append)
+        on_progress: list[str] = []
+        more = conduct(lab, replace(DESIGN, subsets=3), **CORE, on_progress=on_progress.append)
         assert len(more) == len(cells) + 10
-        assert len(told) == 2 + 10  # synthetic images for two new subsets, and their trainings
+        assert len(on_progress) == 2 + 10  # synthetic images for two new subsets, and their trainings
 
     def test_grow_by_ratios_that_need_more_synthetic_images(self, tmp_path):
         lab, few = laboratory(tmp_path), Design(subsets=1)
         before = conduct(lab, few, ratios=(0.25,), choice="core")
-        told: list[str] = []
-        after = conduct(lab, few, ratios=(0.25, 0.75), choice="core", told=told.append)
+        on_progress: list[str] = []
+        after = conduct(lab, few, ratios=(0.25, 0.75), choice="core", on_progress=on_progress.append)
         assert len(after) == len(before) + 1
-        assert len(told) == 2  # synthetic images, and one training
+        assert len(on_progress) == 2  # synthetic images, and one training
 
     def test_are_kept_whole(self, cells, lab):
         cell = cells[3]
-        again = read_cell(cell_path(lab.folder, cell.unit, cell.arm))
+        again = read_result(cell_path(lab.folder, cell.unit, cell.arm))
         assert (again.unit, again.arm, again.counts, again.history) == (
             cell.unit,
             cell.arm,
@@ -202,18 +202,18 @@ def test_synthetic_images_are_counted_without_reading_them(cells, lab, monkeypat
 
 class TestWhatCannotBe:
     def test_goes_without_synthetic_only_where_a_class_is_missing(self, tmp_path):
-        told: list[str] = []
+        on_progress: list[str] = []
         lab = laboratory(tmp_path, synthesize=Resampler(tmp_path / "notes", classes=(1,)))
-        cells = conduct(lab, Design(subsets=1), ratios=(0.25,), choice="core", told=told.append)
+        cells = conduct(lab, Design(subsets=1), ratios=(0.25,), choice="core", on_progress=on_progress.append)
         assert SYNTHETIC_ONLY not in names(cells)
-        assert "no synthetic only: the synthetic images lack a class for it" in told
+        assert "no synthetic only: the synthetic images lack a class for it" in on_progress
 
     def test_does_not_begin_with_too_few_synthetic_images(self, tmp_path):
-        told: list[str] = []
+        on_progress: list[str] = []
         lab = laboratory(tmp_path, synthesize=lambda real, wanted, seed, unlabelled: real)
         with pytest.raises(DataError, match=r"ratio 0.5 needs \{'normal': 8, 'abnormal': 24\}, make more"):
-            conduct(lab, Design(subsets=1), ratios=(0.5,), choice="core", told=told.append)
-        assert len(told) == 1  # the synthetic images, and no training
+            conduct(lab, Design(subsets=1), ratios=(0.5,), choice="core", on_progress=on_progress.append)
+        assert len(on_progress) == 1  # the synthetic images, and no training
 
     def test_wants_every_class_among_the_test_images(self, tmp_path):
         splits = tiny_splits()

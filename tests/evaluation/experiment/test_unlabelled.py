@@ -13,10 +13,10 @@ from synthaug.augment.fingerprint import canonical_fingerprints
 from synthaug.augment.images import LabeledImages, Splits, concatenate
 from synthaug.augment.pseudonym import without_names
 from synthaug.evaluation.experiment.arms import AUGMENTED, REAL, Arm, competing_arms
-from synthaug.evaluation.experiment.data import Laboratory
+from synthaug.evaluation.experiment.data import ExperimentData
 from synthaug.evaluation.experiment.design import ALL, Amount, Design, Unit
 from synthaug.evaluation.experiment.procedures import train_cell
-from synthaug.evaluation.experiment.results import cell_path, read_cell, write_cell
+from synthaug.evaluation.experiment.results import cell_path, read_result, write_cell
 from synthaug.evaluation.experiment.schedule import conduct
 from synthaug.evaluation.experiment.unlabelled import pseudo_labelled, unlabelled
 
@@ -129,7 +129,7 @@ class TestPseudoLabels:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Laboratory:
+def lab(tmp_path_factory) -> ExperimentData:
     return with_rest(tmp_path_factory.mktemp("rest"), tiny_splits())
 
 
@@ -138,7 +138,7 @@ def cells(lab):
     return conduct(lab, Design((HALF,), subsets=1), **FULL)
 
 
-def with_rest(folder: Path, splits: Splits) -> Laboratory:
+def with_rest(folder: Path, splits: Splits) -> ExperimentData:
     return laboratory(folder, splits, unlabelled=unlabelled(splits.train, splits))
 
 
@@ -197,6 +197,6 @@ def test_a_cell_of_a_former_reference_is_not_taken_for_this_ones(tmp_path):
     stale = train_cell(lab, only.unit, replace(only.arm, recipe=former))
     write_cell(tmp_path, stale)
     again = conduct(lab, design, ratios=(0.5,), choice="core")
-    assert read_cell(path).arm.recipe == only.arm.recipe
+    assert read_result(path).arm.recipe == only.arm.recipe
     assert "synthetic only" in names(again)
     assert np.array_equal(next(c for c in again if c.arm.way == "synthetic").test, only.test)

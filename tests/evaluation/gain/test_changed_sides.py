@@ -4,14 +4,14 @@ import numpy as np
 
 from synthaug.evaluation.experiment.arms import AUGMENTED, Arm
 from synthaug.evaluation.experiment.design import ALL, Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.changed_sides import Changed, changed_sides
 
 
 class TestTestImagesThatChangedSides:
     LABELS = np.array([0, 0, 1, 1])
 
-    def cells(self, name: str, *wrong: set[int], threshold: float | None = 0.5) -> list[Cell]:
+    def cells(self, name: str, *wrong: set[int], threshold: float | None = 0.5) -> list[TrainingResult]:
         """Of an arm whose trainings decide every image rightly but these."""
         arm = Arm(name, "synthetic", "blend", AUGMENTED)
         made = []
@@ -20,7 +20,7 @@ class TestTestImagesThatChangedSides:
             p = np.where(decided == 1, 0.51, 0.49)
             probabilities = np.stack([1 - p, p], axis=1)
             unit = Unit(0, ALL, subset, 0)
-            made.append(Cell(unit, arm, {}, 0.5, threshold, probabilities, probabilities, []))
+            made.append(TrainingResult(unit, arm, {}, 0.5, threshold, probabilities, probabilities, []))
         return made
 
     def test_are_counted_by_the_majority_of_paired_trainings(self):

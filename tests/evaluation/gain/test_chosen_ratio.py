@@ -9,7 +9,7 @@ from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, SPLITS, TE
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.experiment.arms import CHOSEN
 from synthaug.evaluation.experiment.design import ALL
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.chosen_ratio import chosen_ratio, with_chosen_ratio
 from synthaug.evaluation.gain.comparison import of_arm
 from synthaug.evaluation.gain.delong import delong
@@ -31,7 +31,7 @@ def lead(effect: float) -> tuple[float, float]:
     return found.value, found.standard_error
 
 
-def ratios(cells: list[Cell]) -> dict[int, float]:
+def ratios(cells: list[TrainingResult]) -> dict[int, float]:
     """What was chosen for each labelled subset."""
     return {c.unit.subset: c.arm.ratio for c in of_arm(with_chosen_ratio(cells, TEST), ALL, CHOSEN)}
 

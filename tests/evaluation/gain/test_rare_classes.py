@@ -11,7 +11,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.evaluation.classification import AurocOver
 from synthaug.evaluation.experiment.design import ALL, Unit
-from synthaug.evaluation.experiment.results import Cell
+from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.comparison import compare
 from synthaug.evaluation.gain.hierarchy import PairedTraining, paired_difference
 from synthaug.evaluation.gain.rare_classes import rare_classes
@@ -22,7 +22,7 @@ TEST = LabeledImages(np.zeros((125, 1, 2, 2), np.uint8), LABELS, tuple("abcd"))
 BLEND = f"{AUGMENTED} + synthetic 0.5"
 
 
-def cells(counts: list[int], lift: int | None = None, subsets: int = 4) -> list[Cell]:
+def cells(counts: list[int], lift: int | None = None, subsets: int = 4) -> list[TrainingResult]:
     """The reference and a blend that knows class `lift` better; so many labelled images of each class."""
     found = []
     for subset in range(subsets):
@@ -33,7 +33,9 @@ def cells(counts: list[int], lift: int | None = None, subsets: int = 4) -> list[
                 logits[:, lift] += 2.0 * (lift == LABELS)
             said = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
             seen = {"real": dict(zip("abcd", counts, strict=True)), "synthetic": dict.fromkeys("abcd", 90)}
-            found.append(Cell(Unit(0, ALL, subset, 0), known_arms()[name], seen, 0.5, None, said, said, []))
+            found.append(
+                TrainingResult(Unit(0, ALL, subset, 0), known_arms()[name], seen, 0.5, None, said, said, [])
+            )
     return found
 
 

@@ -9,7 +9,7 @@ from gan_fixtures import TINY, dark_and_bright, on_cpu
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.training.adaptive_augment import EVERY, MOST, AugmentationShare
+from synthaug.generators.training.adaptive_augment import EVERY, MOST, AdaptiveAugment
 from synthaug.generators.training.gan import GANTraining
 
 CONFIG = GANConfig(diffaugment_share=0.3, overfit=0.5)
@@ -17,9 +17,9 @@ CONFIG = GANConfig(diffaugment_share=0.3, overfit=0.5)
 
 def after(
     looks: int, *, real: float, held_out: float, fake: float, config: GANConfig = CONFIG
-) -> AugmentationShare:
+) -> AdaptiveAugment:
     """A share that has seen such mean logits so often."""
-    found = AugmentationShare(config)
+    found = AdaptiveAugment(config)
     for _ in range(looks):
         found.observe(*(torch.full((4,), logit) for logit in (real, held_out, fake)))
     return found

@@ -9,7 +9,7 @@ from gan_fixtures import TINY, dark_and_bright, on_cpu
 from synthaug.generators.architectures.family import UNKNOWN
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.training.adaptive_r1 import LEAST, SlopeWeight
+from synthaug.generators.training.adaptive_r1 import LEAST, AdaptiveR1Weight
 from synthaug.generators.training.gan import GANTraining
 
 CONFIG = GANConfig(r1=8.0, logit_gap=0.2)
@@ -18,7 +18,7 @@ ONE_CLASS = torch.zeros(4, dtype=torch.int64)
 
 def after(gaps: list[float], config: GANConfig = CONFIG) -> list[float]:
     """The weights that a training of one class has whose logits stood so far apart."""
-    slope, found = SlopeWeight(config, 64, 1), []
+    slope, found = AdaptiveR1Weight(config, 64, 1), []
     for gap in gaps:
         slope.observe(torch.full((4,), gap), torch.zeros(4), ONE_CLASS)
         found.append(slope.steered(ONE_CLASS)[0].item())
@@ -26,8 +26,8 @@ def after(gaps: list[float], config: GANConfig = CONFIG) -> list[float]:
 
 
 def test_the_first_weight_goes_with_the_number_of_pixels():
-    assert SlopeWeight(CONFIG, 64, 1).mean == 8
-    assert SlopeWeight(CONFIG, 32, 1).mean == 2
+    assert AdaptiveR1Weight(CONFIG, 64, 1).mean == 8
+    assert AdaptiveR1Weight(CONFIG, 32, 1).mean == 2
 
 
 def test_it_grows_while_real_and_fake_are_told_apart_too_well_and_shrinks_otherwise():
@@ -47,7 +47,7 @@ def test_it_never_falls_below_a_share_of_the_first_so_that_a_lost_discriminator_
 
 
 def test_every_class_has_a_weight_of_its_own():
-    slope, labels = SlopeWeight(CONFIG, 64, 3), torch.tensor([0, 1, 0, 1])
+    slope, labels = AdaptiveR1Weight(CONFIG, 64, 3), torch.tensor([0, 1, 0, 1])
     for _ in range(50):
         slope.observe(torch.tensor([1.0, 0.0, 3.0, 0.0]), torch.zeros(4), labels)
         weights = slope.steered(torch.tensor([0, 1, 2, UNKNOWN]))
@@ -59,7 +59,7 @@ def test_every_class_has_a_weight_of_its_own():
 
 
 def test_images_of_an_unknown_class_have_one_too():
-    slope, labels = SlopeWeight(CONFIG, 64, 1), torch.tensor([0, UNKNOWN])
+    slope, labels = AdaptiveR1Weight(CONFIG, 64, 1), torch.tensor([0, UNKNOWN])
     slope.observe(torch.tensor([0.0, 2.0]), torch.zeros(2), labels)
     known, unknown = slope.steered(labels)
     assert known < 8 < unknown

@@ -16,7 +16,7 @@ from synthaug.generators.runs import train_run
 from synthaug.generators.sampling import Synthesizer
 from synthaug.generators.training.gan import GANTraining
 from synthaug.generators.training.loop import train_generator
-from synthaug.generators.training.monitor import Watch
+from synthaug.generators.training.monitor import TrainingMonitor
 
 HEALTHY = Vitals(kid=0.1, recall=0.6, diversity=0.9)
 LOSSES = {"discriminator": 0.7, "penalty": 0.0, "generator": 1.0, "real logit": 2.0, "fake logit": -2.0}
@@ -49,25 +49,25 @@ def fabric():
 
 
 def a_watch(**seen):
-    watch = Watch(**seen)
+    watch = TrainingMonitor(**seen)
     watch.remember(1, HEALTHY)
     return watch
 
 
 class TestDivergence:
     def test_finite_losses_and_logits_are_fine(self):
-        assert Watch().divergence(LOSSES) == ""
+        assert TrainingMonitor().divergence(LOSSES) == ""
 
     @pytest.mark.parametrize("name", LOSSES)
     @pytest.mark.parametrize("value", [math.nan, math.inf])
     def test_a_number_that_is_none_is_named(self, name, value):
-        assert Watch().divergence(LOSSES | {name: value}) == f"divergence: {name} is {value}"
+        assert TrainingMonitor().divergence(LOSSES | {name: value}) == f"divergence: {name} is {value}"
 
     def test_exploding_logits_are_named(self):
-        assert "fake logit -2e+06" in Watch().divergence(LOSSES | {"fake logit": -2e6})
+        assert "fake logit -2e+06" in TrainingMonitor().divergence(LOSSES | {"fake logit": -2e6})
 
     def test_a_wasserstein_critics_logits_are_no_explosion(self):
-        assert Watch().divergence(LOSSES | {"real logit": 800.0, "discriminator": -900.0}) == ""
+        assert TrainingMonitor().divergence(LOSSES | {"real logit": 800.0, "discriminator": -900.0}) == ""
 
 
 def collapse(watch, vitals, noise=0.0):
@@ -108,7 +108,7 @@ class TestCollapse:
         assert collapse(a_watch(), gone, noise=0.15)
 
     def test_below_zero_too_a_kid_must_rise_for_a_collapse(self):
-        watch = Watch(lowest_kid=-0.02, best_recall=0.8, best_diversity=0.9)
+        watch = TrainingMonitor(lowest_kid=-0.02, best_recall=0.8, best_diversity=0.9)
         assert collapse(watch, Vitals(-0.01, 0.1, 0.9)) == ""
         assert collapse(watch, Vitals(0.3, 0.1, 0.9)).startswith("collapse: recall")
 
@@ -116,7 +116,7 @@ class TestCollapse:
         assert collapse(a_watch(), Vitals(kid=9.0, recall=0.5, diversity=0.8)) == ""
 
     def test_a_young_training_that_never_had_diversity_cannot_lose_it(self):
-        watch = Watch()
+        watch = TrainingMonitor()
         watch.remember(1, Vitals(kid=5.0, recall=0.0, diversity=0.04))
         assert collapse(watch, Vitals(kid=20.0, recall=0.0, diversity=0.01)) == ""
 
@@ -126,7 +126,7 @@ class TestCollapse:
 
 class TestWhichWeightsAreKept:
     def kept(self, kids, noise, floor=-math.inf):
-        watch = Watch()
+        watch = TrainingMonitor()
         for step, kid in enumerate(kids, start=1):
             watch.remember(step, replace(HEALTHY, kid=kid), noise, floor)
         return watch.best_step
