@@ -10,7 +10,7 @@ import pytest
 from synthaug.generators.checkpoint import load_generator
 from synthaug.generators.sampling import SHIPPED as FOLDER
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gans"))
+sys.path.append(str(Path(__file__).parents[2] / "studies" / "gans"))
 from cards import SHIPPED, card
 
 MEASURED = Path(__file__).parents[2] / "docs" / "results" / "gans" / "shipped"

@@ -12,7 +12,7 @@ from matplotlib import image
 
 from synthaug.evaluation.experiment.arms import CHOSEN
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gain"))
+sys.path.append(str(Path(__file__).parents[2] / "studies" / "gain"))
 from measured import EXPERIMENTS
 from own import plain_best
 from page import anchor, write_page

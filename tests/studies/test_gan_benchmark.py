@@ -20,7 +20,7 @@ from synthaug.generators.training.gan import random_numbers
 from synthaug.generators.training.networks import build_networks
 from synthaug.generators.value_range import to_uint8
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gans"))
+sys.path.append(str(Path(__file__).parents[2] / "studies" / "gans"))
 from cells import Place, Record, TrainingResult, store
 from fitting import Pair, fit, highest, make_images
 from making import make

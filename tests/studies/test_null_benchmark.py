@@ -16,7 +16,7 @@ from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.gain.planning import pilot_sd
 from synthaug.evaluation.gain.verdict import judge
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "gain"))
+sys.path.append(str(Path(__file__).parents[2] / "studies" / "gain"))
 from null import main
 from null_experiment import paired_p, planned
 from null_kinds import KINDS, Synthesizer

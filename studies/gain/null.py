@@ -1,6 +1,6 @@
 """Can `synthaug experiment` be fooled? Hundreds of experiments whose true answer is known, and what it said.
 
-    python benchmarks/gain/null.py --work FOLDER --jobs 2
+    python studies/gain/null.py --work FOLDER --jobs 2
 
 Null experiments: synthetic images that carry nothing which the labelled images lack (noise, shuffled labels,
 the labelled images again, one image per class). Planted effects: new patients of the same disease, about .03

@@ -1,6 +1,6 @@
 """The measured part of the shipped generators' cards, made again.
 
-    python benchmarks/gans/cards.py mednist pneumonia --data-root DIR --inception-weights FILE --out FOLDER
+    python studies/gans/cards.py mednist pneumonia --data-root DIR --inception-weights FILE --out FOLDER
 
 Runs `synthaug generate` and `synthaug evaluate` as a user would, asks the domain classifier for the class of
 every image, prints what the card says as Markdown and keeps the numbers in FOLDER/NAME.json. Reference: real

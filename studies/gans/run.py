@@ -1,6 +1,6 @@
 """The tables of generators: every preset trained for the same process time, scored by one protocol, rendered.
 
-    python benchmarks/gans/run.py TABLE... --data-root DIR --inception-weights FILE --lpips-weights FILE \
+    python studies/gans/run.py TABLE... --data-root DIR --inception-weights FILE --lpips-weights FILE \
         --jobs 3 --work FOLDER
 
 Every cell of a table is one training on one thread, in one of so many processes, for a budget of process

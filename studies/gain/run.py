@@ -1,6 +1,6 @@
 """Does it help, on real data? Runs the experiments of measured.py, writes docs/results/gain.md.
 
-    python benchmarks/gain/run.py [NAME ...] --data-root DIR --work WORK --jobs 4
+    python studies/gain/run.py [NAME ...] --data-root DIR --work WORK --jobs 4
 
 WORK keeps the run folders: finished trainings are not done again, a run that was stopped goes on. Hours each.
 """

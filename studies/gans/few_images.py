@@ -1,6 +1,6 @@
 """What few images reach, and whether generators of few images copy them.
 
-    python benchmarks/gans/few_images.py --data-root DIR --inception-weights FILE --work WORK
+    python studies/gans/few_images.py --data-root DIR --inception-weights FILE --work WORK
 
 The images of the share themselves, each as often as the reference's class mix takes, are held against the
 reference; then 1,000 images of every stored generator of `goal-long` against those it learnt

@@ -15,7 +15,7 @@ from synthaug.evaluation.experiment.arms import CEILING, CHOSEN, DONOR
 KEPT = ("verdict", "sentence", "gains", "arms", "data", "cells", "config", "versions")
 INTRODUCTION = """# Results: do synthetic images help?
 
-Made by `benchmarks/gain/run.py`; the protocol is that of [experiment.md](../experiment.md): AUROC (macro
+Made by `studies/gain/run.py`; the protocol is that of [experiment.md](../experiment.md): AUROC (macro
 one-versus-rest) on test images, paired by labelled subset and initial weights, against the best arm without
 synthetic images, which validation images choose; every arm has the same number of optimiser steps. Intervals
 cover other donors or subsets and other test patients; where an arm decides, they are at the level that Holm's

@@ -17,7 +17,7 @@ from synthaug.augment.files.atomic import replacing
 
 INTRODUCTION = """# Results: generators, side by side
 
-Made by `benchmarks/gans/run.py`; every number can be made again by the command above its table. `DIR` holds
+Made by `studies/gans/run.py`; every number can be made again by the command above its table. `DIR` holds
 the data sets, `WORK` the trained cells. {made}
 
 **Equal process time.** Every row of a table was trained for the same process time on one thread (CPU-s), on
@@ -101,7 +101,7 @@ def section(
         choice.seeds != 3
     )
     yield (
-        f"`python benchmarks/gans/run.py {name} --data-root DIR --inception-weights FILE "
+        f"`python studies/gans/run.py {name} --data-root DIR --inception-weights FILE "
         f"--lpips-weights FILE --jobs 3 --work WORK{more}`"
     )
     for block, rows in found:

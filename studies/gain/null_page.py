@@ -66,10 +66,10 @@ the rare class first: oversampling. Validation and test images have both classes
 reference draws classes in balance already, copies move nothing."""
 
 AGAIN = """\
-`python benchmarks/gain/null.py --work FOLDER --jobs 2`: {minutes:.0f} minutes of process time in all, on a
+`python studies/gain/null.py --work FOLDER --jobs 2`: {minutes:.0f} minutes of process time in all, on a
 machine of {cores} cores that other work shared (one thread for each of `--jobs`; an experiment that is
 finished is not run again). Every experiment's numbers: [null.json](null.json). Code: {commit}, with
-`benchmarks/gain/` as it stands beside this page."""
+`studies/gain/` as it stands beside this page."""
 
 
 def write_page(records: Sequence[Record], out: Path) -> list[Path]:
