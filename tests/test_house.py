@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ROOMS = ("augment", "generators", "classifiers", "evaluation", "cli")
+FOLDERS = (*ROOMS, "tests", "benchmarks", "studies")
 
 
 def test_the_package_list_equals_the_folders() -> None:
@@ -31,9 +32,7 @@ def test_every_folder_with_modules_is_a_package() -> None:
 
 
 def test_no_file_is_longer_than_three_hundred_lines() -> None:
-    files = [
-        path for room in (*ROOMS, "tests", "benchmarks", "studies") for path in (ROOT / room).rglob("*.py")
-    ]
+    files = [path for room in FOLDERS for path in (ROOT / room).rglob("*.py")]
     long = {str(path): n for path in files if (n := len(path.read_text().splitlines())) > 300}
     assert not long
 

@@ -21,7 +21,7 @@ from synthaug.generators.training.networks import build_networks
 from synthaug.generators.value_range import to_uint8
 
 sys.path.append(str(Path(__file__).parents[2] / "studies" / "gans"))
-from cells import Place, Record, TrainingResult, store
+from cells import Cell, Place, Record, store
 from fitting import Pair, fit, highest, make_images
 from making import make
 from numbers_of import Column, find, over_seeds, stability
@@ -31,7 +31,7 @@ from rendering import KID, overall, titles
 from tables import TABLES, TRIAL, Choice, cell_of, cells_of
 from verdicts import goal, order
 
-TINY = TrainingResult("phantom", "vanilla", cpu_seconds=0.3, extractors=("domain",))
+TINY = Cell("phantom", "vanilla", cpu_seconds=0.3, extractors=("domain",))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ class TestACell:
         assert replace(TINY, **change).name != TINY.name
 
     def test_can_take_the_networks_of_another_and_keep_the_images_they_like(self, place: Place) -> None:
-        whole = TrainingResult("phantom", "synthaug", 0.2, share=0.5, extractors=("domain",), overrides=())
+        whole = Cell("phantom", "synthaug", 0.2, share=0.5, extractors=("domain",), overrides=())
         record = make(replace(whole, keep=0.8), place)
         assert record["training"] == make(whole, place)["training"]
         assert record["scores"] != make(whole, place)["scores"]
@@ -247,7 +247,7 @@ def test_the_generator_of_the_best_look_is_kept(kind: type[Judge]) -> None:
     data, fabric = material("phantom", Path()), Fabric(accelerator="cpu", devices=1)
     (pixels,) = extractors_for(["pixels"], data.known, fabric=fabric)
     judge = kind(data.judge, pixels, data.fit)
-    config = TrainingResult("phantom", "vanilla", 0.2).config
+    config = Cell("phantom", "vanilla", 0.2).config
     pair = fit(data.fit, config, fabric, judge, cpu_seconds=0.2)
     kids = [look["kid"] for look in pair.facts["looks"]]
     best = pair.facts["best_look"]
