@@ -95,7 +95,7 @@ def test_a_built_wheel_installs_and_answers_help_outside_the_checkout(tmp_path: 
     assert str(site) in done.stdout
     assert "generate" in done.stdout
     assert list((site / "synthaug" / "generators" / "pretrained").glob("*.safetensors"))
-    pages = {path.name for path in (site / "synthaug" / "evaluation").glob("*.html")}
+    pages = {path.name for path in (site / "synthaug" / "evaluation" / "reports").glob("*.html")}
     assert pages == {"base.html", "assessment.html", "evaluation.html", "experiment.html"}
     for room in ROOMS:
         assert not (site / room).exists(), "a generic name landed in site-packages"
