@@ -12,8 +12,9 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -p synthaug.augment -p synthaug.generators -p synthaug.classifiers -p synthaug.evaluation -p synthaug.cli
-	$(BIN)/lint-imports
+	$(BIN)/python .dev/layout.py
+	$(BIN)/mypy -p synthaug
+	cd .dev/tree && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

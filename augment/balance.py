@@ -7,7 +7,9 @@ import numpy as np
 from synthaug.augment.errors import UsageError
 from synthaug.augment.images import Indices
 
-Strategy = str | Mapping[int, int]
+Strategy = str | float | Sequence[int] | Mapping[int, int]
+
+WORDS = ("minority", "not minority", "not majority", "all", "auto")
 
 
 def sampling_plan(
@@ -17,33 +19,48 @@ def sampling_plan(
 
     Args:
         labels: (N,) of the real images.
-        sampling_strategy: "minority" fills the smallest class up to the largest, "not majority" (or "all",
-            "auto") fills every class up to the largest; a mapping gives the wanted total per label.
+        sampling_strategy: "minority" fills the smallest class up to the largest, "not minority" every class
+            but the smallest, "not majority" (or "all", "auto") every class; a list fills up these labels; a
+            number, with two classes, is the minority's share of the majority afterwards; a mapping gives the
+            wanted total per label.
 
     Raises:
         UsageError: an unknown word or label, or a wanted total below what is there.
     """
     counts = np.bincount(labels, minlength=num_classes)
+    everyone = range(num_classes)
+    wanted: dict[int, int]
     if isinstance(sampling_strategy, Mapping):
-        wanted = counts.copy()
-        for label, total in sampling_strategy.items():
-            if not 0 <= label < num_classes:
-                raise UsageError(f"class {label} in the sampling strategy: expected 0..{num_classes - 1}")
-            if total < counts[label]:
-                raise UsageError(
-                    f"class {label} has {counts[label]} images: expected at least as many, not {total}"
-                )
-            wanted[label] = total
-    elif sampling_strategy == "minority":
-        wanted = counts.copy()
-        wanted[counts.argmin()] = counts.max()
-    elif sampling_strategy in ("not majority", "all", "auto"):
-        wanted = np.full(num_classes, counts.max())
+        wanted = dict(sampling_strategy)
+    elif isinstance(sampling_strategy, str):
+        if sampling_strategy not in WORDS:
+            raise UsageError(
+                f"sampling strategy {sampling_strategy!r}: expected {', '.join(WORDS)}, number, list or dict"
+            )
+        smallest = int(counts.argmin())
+        filled = list(everyone)
+        if sampling_strategy == "minority":
+            filled = [smallest]
+        elif sampling_strategy == "not minority":
+            filled.remove(smallest)
+        wanted = dict.fromkeys(filled, int(counts.max()))
+    elif isinstance(sampling_strategy, Sequence):
+        wanted = dict.fromkeys(sampling_strategy, int(counts.max()))
     else:
-        raise UsageError(
-            f"sampling strategy {sampling_strategy!r}: expected minority, not majority, all or a dict"
-        )
-    return [int(n) for n in wanted - counts]
+        if num_classes != 2 or not 0 < sampling_strategy <= 1:
+            raise UsageError(
+                f"sampling strategy {sampling_strategy} for {num_classes} classes: expected two classes and a "
+                "share above 0, at most 1"
+            )
+        wanted = {int(counts.argmin()): int(counts.max() * sampling_strategy)}
+    for label, total in wanted.items():
+        if label not in everyone:
+            raise UsageError(f"class {label} in the sampling strategy: expected 0..{num_classes - 1}")
+        if total < counts[label]:
+            raise UsageError(
+                f"class {label} has {counts[label]} images: expected as many or more, not {total}"
+            )
+    return [int(wanted.get(label, counts[label]) - counts[label]) for label in everyone]
 
 
 def blend_plan(counts: Sequence[int], synthetic_ratio: float) -> list[int]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.pseudonym import pseudonym, salt_of
+from synthaug.augment.reading import DataSource
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Indices = npt.NDArray[np.int64]
@@ -171,6 +172,7 @@ class Splits:
     Attributes:
         name: what the data set is called in tables and files.
         official: True when the split is the data set's own, False when it was drawn here.
+        source: where `load_dataset` read it from; None for images put together in memory.
 
     Raises:
         DataError: a patient (group) is in more than one part.
@@ -181,6 +183,7 @@ class Splits:
     test: LabeledImages
     name: str = "data"
     official: bool = False
+    source: DataSource | None = None
 
     def __post_init__(self) -> None:
         parts = {"train": self.train, "val": self.val, "test": self.test}

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from synthaug.cli.experiment_options import ExperimentOptions
-from synthaug.cli.experiment_run import run_and_report
 from synthaug.cli.options import Config, Device, Json, Overwrite, Precision
 from synthaug.cli.output import Output
 
@@ -23,11 +21,13 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Generator, synthetic images, classifiers, fidelity and verdict on procedural chest radiographs."""
-    from synthaug.augment.datasets.load import load_dataset
+    from synthaug._api.experiment.options import ExperimentOptions
+    from synthaug._api.experiment.run import recipient, run_experiment
+    from synthaug.augment.reading import ReadOptions
+    from synthaug.cli.experiment import report_result
 
     options = ExperimentOptions(
         dataset=DATA,
-        size=SIZE,
         ratios=(0.5,),
         seeds=3,
         arms="core",
@@ -35,6 +35,8 @@ def demo(
         steps=150,
         device=device,
         precision=precision,
-    )
-    splits = load_dataset(DATA, Path(), size=SIZE)
-    run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite)
+        reading=ReadOptions(size=SIZE),
+    ).resolved()
+    splits = recipient(DATA, options)
+    result = run_experiment(splits, options, folder, overwrite=overwrite)
+    report_result(Output(as_json), result, len(splits.test))

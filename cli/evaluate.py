@@ -1,17 +1,16 @@
 """`synthaug evaluate`: fidelity, diversity, memorization, and what kind of wrong it sees."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthaug.augment.errors import GateError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.options import changed
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Config,
-    DataRoot,
     Device,
     InceptionWeights,
     Json,
@@ -19,19 +18,14 @@ from synthaug.cli.options import (
     Overwrite,
     Precision,
     Seed,
-    Size,
-    SplitSeed,
     TimmWeights,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
 
 if TYPE_CHECKING:
-    from synthaug.evaluation.diagnosis.assessment import Assessment
+    from synthaug._api.evaluate import EvaluationReport
     from synthaug.evaluation.score import Score
     from synthaug.evaluation.statistics import Estimate
-
-log = logging.getLogger("synthaug")
 
 
 @reads_files
@@ -56,11 +50,8 @@ def evaluate(
     target: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html and report.json.")
     ] = None,
-    size: Size = None,
-    root: DataRoot = None,
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
-    reading: ReadOptions = READ_DEFAULTS,
+    reading: ReadOptions = ReadOptions(),
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -72,80 +63,41 @@ def evaluate(
     Reference: the real training split. Floor: held-out real validation images in place of the synthetic ones.
     The test split is not looked at. Exit status 3 when near copies of training images are among them.
     """
-    from synthaug.augment.datasets.load import load_dataset
+    import synthaug as sa
     from synthaug.augment.files.atomic import refuse_existing
-    from synthaug.augment.formats.registry import read_images
-    from synthaug.evaluation.diagnosis.assessment import assess
-    from synthaug.evaluation.fidelity.extractors import extractors_for
-    from synthaug.evaluation.fidelity.perceptual import perceptual_distance
-    from synthaug.evaluation.reports.assessment_report import write_assessment
 
     out = Output(as_json)
     if target is not None:
         refuse_existing(target, overwrite)
-    splits = load_dataset(real, data_root(root), size=size, split_seed=split_seed, reading=reading)
-    if any(part.synthetic.any() for part in (splits.train, splits.val, splits.test)):
-        log.warning("%s: its images that are marked synthetic are left out of the real ones", real)
-        splits = splits.map(lambda part: part.take(~part.synthetic))
-    images = read_images(synthetic)
-    if images.synthetic.any() and not images.synthetic.all():  # of a blend those that are marked synthetic
-        images = images.take(images.synthetic)
-    names = [name.strip() for name in extractor.split(",")]
-    fabric = make_fabric(device, precision)
-    domain, *others = extractors_for(
-        ["domain", *(name for name in names if name != "domain")],
-        splits,
-        fabric=fabric,
-        inception_weights=inception_weights,
-        timm_weights=timm_weights,
-    )
-    perceptual = None
-    if lpips_weights is not None:
-        file = None if lpips_weights == "download" else Path(lpips_weights)
-        perceptual = perceptual_distance(file, str(fabric.device))
-    found = assess(
-        splits,
-        images,
-        domain,
-        [domain, *others] if "domain" in names else others,
-        perceptual=perceptual,
+    report = sa.evaluate(
+        real,
+        synthetic,
+        extractor=extractor,
         memorization=memorization,
         published=published,
-        largest=at_most,
+        inception_weights=inception_weights,
+        timm_weights=timm_weights,
+        lpips_weights=lpips_weights,
+        at_most=at_most,
         seed=seed,
+        device=device,
+        precision=precision,
+        **changed(reading),
     )
-    _say(out, found)
-    if perceptual is None:
+    _say(out, report)
+    if lpips_weights is None:
         out.say("LPIPS is left out: --lpips-weights FILE, or --lpips-weights download")
-    config = {
-        "real": real,
-        "synthetic": synthetic.name,
-        "extractor": extractor,
-        "memorization": memorization,
-        "published": published,
-        "lpips": perceptual is not None,
-        "at_most": at_most,
-        "size": size,
-        "reading": reading.said(),
-        "seed": seed,
-        "split_seed": split_seed,
-        "device": str(fabric.device),
-        "precision": str(fabric.strategy.precision.precision),
-    }
-    facts = found.as_dict() | {"config": config}
+    facts = report.as_dict()
     if target is not None:
-        page = write_assessment(found, target, splits.name, config)
-        out.say(f"report: {page}")
-        facts["report"] = page
+        facts["report"] = report.save(target, overwrite=overwrite)
+        out.say(f"report: {facts['report']}")
     out.result(facts)
-    if found.copied and found.memorization is not None:
-        raise GateError(found.memorization.sentence)
+    if report.copied and report.memorization is not None:
+        raise GateError(report.memorization.sentence)
 
 
-def _say(out: Output, found: "Assessment") -> None:
-    from synthaug.evaluation.score import tables
-
-    for table in tables([*found.scores, *found.published]):
+def _say(out: Output, found: "EvaluationReport") -> None:
+    for table in found.tables:
         first, *rest = table.parts  # overall and the classes, or the only class
         out.table(
             ["metric", ">synthetic", ">floor: new real images", "better", "reading"],

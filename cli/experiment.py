@@ -1,107 +1,38 @@
 """`synthaug experiment`: generators, images, classifiers in arms; a verdict and a report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthaug.augment.errors import GateError, UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
-from synthaug.cli.experiment_options import RATIOS, ExperimentOptions
-from synthaug.cli.experiment_plan import plan
-from synthaug.cli.experiment_run import run_and_report
-from synthaug.cli.files import reads_files
-from synthaug.cli.options import (
-    Channels,
-    Config,
-    DataRoot,
-    Device,
-    DryRun,
-    InceptionWeights,
-    Json,
-    Overwrite,
-    Precision,
-    Size,
-    SplitSeed,
-    numbers,
-)
+from synthaug._api.experiment.options import ExperimentOptions
+from synthaug.augment.errors import GateError
+from synthaug.augment.reading import ReadOptions
+from synthaug.cli.files import reads_files, takes_options
+from synthaug.cli.options import Config, DryRun, Json, Overwrite
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root
+
+if TYPE_CHECKING:
+    from synthaug._api.experiment.plan import ExperimentPlan
+    from synthaug._api.experiment.run import ExperimentResult
 
 
 @reads_files
+@takes_options(ExperimentOptions, "options", without=("dataset", "reading"))
 def experiment(
     dataset: Annotated[str, typer.Option(help="A name of `synthaug datasets`, or a path.")],
-    scenario: Annotated[
-        str, typer.Option(help="own: generators learn from the labelled subset; donor: from others' images.")
-    ] = "own",
-    donor: Annotated[
-        str | None, typer.Option(help="The donor's data set; without it, part of the training patients.")
-    ] = None,
-    donor_class: Annotated[
-        list[str] | None,
-        typer.Option(help="A class that the donor or --generator calls otherwise, as theirs=ours."),
-    ] = None,
-    rare_class: Annotated[
-        list[str] | None,
-        typer.Option(help="Cut a class's training images to a share, as CLASS=0.05: what if it were rare?"),
-    ] = None,
-    donor_share: Annotated[
-        float, typer.Option(help="Share of the training patients that is the donor's.", min=0.05, max=0.95)
-    ] = 0.5,
-    donors: Annotated[
-        int | None, typer.Option(help="Donor splits, each with its own generator; 3 in the donor scenario.")
-    ] = None,
-    unlabelled: Annotated[
-        str | None,
-        typer.Option(
-            help="More images, labels not looked at: a data set; or rest, the training images outside of the "
-            "labelled subset (./rest is a folder)."
-        ),
-    ] = None,
-    fractions: Annotated[
-        list[str] | None, typer.Option(help="Shares of the labelled data, such as 0.1,1.")
-    ] = None,
-    labels_per_class: Annotated[
-        list[str] | None, typer.Option(help="Instead: labelled images of every class, such as 5,10.")
-    ] = None,
-    ratios: Annotated[
-        list[str] | None, typer.Option(help="Synthetic shares of the blend; 0.1,0.25,0.5,0.75.")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Labelled subsets (per donor split).", min=1)] = 3,
-    inits: Annotated[int, typer.Option(help="Initial weights per labelled subset.", min=1)] = 1,
-    arms: Annotated[str, typer.Option(help="full: every classical arm and competitor; core: few.")] = "full",
-    preset: Annotated[str, typer.Option(help="Recipe of the generators trained here.")] = "synthaug",
-    generator: Annotated[str | None, typer.Option(help="Use this generator instead of training any.")] = None,
-    synthetic: Annotated[Path | None, typer.Option(help="Use these images instead of a generator.")] = None,
-    generator_steps: Annotated[int, typer.Option(help="Updates of each generator.", min=1)] = 2000,
-    steps: Annotated[
-        int, typer.Option(help="Updates of each classifier, the same for every arm.", min=1)
-    ] = 500,
-    classifier: Annotated[
-        str, typer.Option(help="small-resnet, timm/…, torchvision/… or monai/….")
-    ] = "small-resnet",
-    extractor: Annotated[
-        str, typer.Option(help="For fidelity: domain, inception, both, or none.")
-    ] = "domain",
-    inception_weights: InceptionWeights = None,
+    options: dict[str, Any],
     effect: Annotated[
         float, typer.Option(help="AUROC gain that --dry-run plans the subsets for.", min=0.001)
     ] = 0.02,
     jobs: Annotated[
-        int | None, typer.Option(help="Trainings side by side; as many as cores, one on a GPU.", min=1)
+        int | None, typer.Option(help="Trainings at a time; as many as cores, one on a GPU.", min=1)
     ] = None,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-experiment.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out: finished trainings are not done again.")
     ] = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    size: Size = None,
-    channels: Channels = None,
-    root: DataRoot = None,
-    split_seed: SplitSeed = 0,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    reading: ReadOptions = ReadOptions(),
     overwrite: Overwrite = False,
     config_file: Config = None,
     as_json: Json = False,
@@ -111,64 +42,83 @@ def experiment(
 
     Exit status 3 when they harm.
     """
-    from synthaug.augment.datasets.load import load_dataset, reading_for
+    asked = ExperimentOptions(dataset, **options, reading=reading).resolved()
+    from synthaug._api.experiment.run import recipient, run_experiment
 
-    if fractions and labels_per_class:
-        raise UsageError("--fractions and --labels-per-class: expected one of them")
-    options = ExperimentOptions(
-        dataset=dataset,
-        scenario=scenario,
-        donor=donor,
-        donor_classes=tuple(donor_class or ()),
-        rare_classes=tuple(rare_class or ()),
-        donor_share=donor_share,
-        donors=donors or (1 if scenario == "own" or donor or generator or synthetic else 3),
-        unlabelled=unlabelled,
-        fractions=() if labels_per_class else numbers(fractions or ["1"], "fractions"),
-        labels_per_class=counts(labels_per_class or []),
-        ratios=numbers(ratios, "ratios") if ratios else RATIOS,
-        seeds=seeds,
-        inits=inits,
-        arms=arms,
-        preset=preset,
-        generator=generator,
-        synthetic=synthetic,
-        generator_steps=generator_steps,
-        steps=steps,
-        classifier=classifier,
-        extractor=extractor,
-        inception_weights=inception_weights,
-        size=size,
-        channels=channels,
-        split_seed=split_seed,
-        reading=reading,
-        device=device,
-        precision=precision,
-    )
-    options.check()
-    root = data_root(root)
-    own = reading_for(reading, dataset, donor, options.other_unlabelled, root=root)
-    splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed, reading=own)
-    splits = options.with_rare_classes(splits)
-    folder = run or Path("runs") / f"{splits.name}-experiment"
     out = Output(as_json)
+    splits = recipient(dataset, asked)
+    folder = run or Path("runs") / f"{splits.name}-experiment"
     if dry_run:
-        plan(splits, options, folder, out, effect, jobs)
+        from synthaug._api.experiment.plan import plan_experiment
+
+        report_plan(out, plan_experiment(splits, asked, folder, effect, jobs), splits.name, asked)
         return
-    facts = run_and_report(
-        splits, options, folder, out, overwrite=overwrite, resume=resume, jobs=jobs, root=root
+    result = run_experiment(splits, asked, folder, overwrite=overwrite, resume=resume, jobs=jobs)
+    report_result(out, result, len(splits.test))
+    if result.verdict == "harms":
+        raise GateError(f"harms: {result.sentence}")
+
+
+def report_result(out: Output, result: "ExperimentResult", n: int) -> None:
+    """Say what an experiment found: a table of arms for each amount of labels, the verdict, the report."""
+    facts = result.facts
+    for labels in dict.fromkeys(row["labels"] for row in facts["arms"]):
+        rows = [row for row in facts["arms"] if row["labels"] == labels]
+        out.table(*_arm_table(rows), title=f"{labels}; test, n={n}, means over trainings")
+    out.say(result.sentence)
+    out.say(f"verdict: {result.verdict}")
+    out.say(f"report: {result.page}")
+    out.result(facts | {"report": result.page})
+
+
+def report_plan(out: Output, plan: "ExperimentPlan", name: str, options: ExperimentOptions) -> None:
+    """Say what an experiment would train, for how long, and how many subsets an effect needs."""
+    out.say(f"{name}: {plan.trainings} classifiers of {options.steps} steps in {len(plan.arms)} arms:")
+    for arm in plan.arms:
+        out.say(f"  {arm}")
+    out.say(f"about {_in_words(plan.seconds)}, from a few steps on this machine")
+    out.say(f"a standard deviation of {plan.sd:.3g} between subsets, {plan.sd_source}")
+    if plan.subsets_needed is None:
+        out.say(plan.trouble)
+    else:
+        out.say(
+            f"to find a gain of {plan.effect:g} AUROC with 80 % power among {plan.comparisons} comparisons: "
+            f"{plan.subsets_needed} subsets (--seeds)"
+        )
+    out.result(
+        {
+            "trainings": plan.trainings,
+            "seconds": plan.seconds,
+            "arms": plan.arms,
+            "subsets_needed": plan.subsets_needed,
+            "sd": plan.sd,
+            "over_patients": plan.over_patients,
+            "config": options.as_dict(),
+        }
     )
-    if facts["verdict"] == "harms":
-        raise GateError(f"harms: {facts['sentence']}")
 
 
-def counts(said: list[str]) -> tuple[int, ...]:
-    """Whole numbers of images, given once or several times, separated by commas.
+def _arm_table(arms: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the arms, for people."""
+    columns = ["arm", ">real", ">synthetic", ">AUROC", ">SD", ">AUPRC", ">balanced acc."]
+    rows = [
+        [
+            row["arm"],
+            str(sum(row["images"]["real"].values())),
+            str(sum(row["images"]["synthetic"].values())),
+            f"{row['AUROC']:.4f}",
+            "–" if row["AUROC SD"] is None else f"{row['AUROC SD']:.4f}",
+            f"{row['AUPRC']:.4f}",
+            f"{row['balanced accuracy']:.3f}",
+        ]
+        for row in arms
+    ]
+    return columns, rows
 
-    Raises:
-        UsageError: something else.
-    """
-    words = [word.strip() for text in said for word in text.split(",")]
-    if not all(word.isdigit() and int(word) for word in words):
-        raise UsageError(f"--labels-per-class {' '.join(said)}: expected whole numbers, such as 5,10")
-    return tuple(int(word) for word in words)
+
+def _in_words(seconds: float) -> str:
+    """Rounded: an estimate from a few steps knows no more."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

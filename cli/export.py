@@ -1,44 +1,27 @@
 """`synthaug export`: real, synthetic or blended images from one format to another."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
-from synthaug.cli.archive import (
-    Resume,
-    ToDicomWeb,
-    ToPacs,
-    archive_at,
-    folder_as_it_is,
-    folder_to_resume,
-    noting,
-    send_as_it_is,
-    send_files,
-)
-from synthaug.cli.blending import blended_training_set
+from synthaug.augment.reading import ReadOptions
+from synthaug.augment.writing import WriteOptions
+from synthaug.cli.archive import Resume, ToDicomWeb, ToPacs, asked_of_target, report_sent
 from synthaug.cli.files import reads_files, writes_files
-from synthaug.cli.gate import gate_of_export
 from synthaug.cli.options import (
     AllowNearCopies,
     Config,
-    DataRoot,
     Device,
     Format,
     GeneratorOption,
     Json,
     Overwrite,
     Seed,
-    Size,
-    SplitSeed,
     TrainingImages,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
 
 
 @reads_files
@@ -56,6 +39,12 @@ def export(
     synthetic_ratio: Annotated[
         float, typer.Option(help="Export the training split blended: the share that is synthetic.")
     ] = 0.0,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Export the training split with every class filled up.")
+    ] = False,
+    add: Annotated[
+        Path | None, typer.Option("--add", help="Export the training split with these synthetic images.")
+    ] = None,
     generator: GeneratorOption = None,
     synthetic: Annotated[Path | None, typer.Option(help="Synthetic images instead of --generator's.")] = None,
     training_images: TrainingImages = None,
@@ -63,12 +52,9 @@ def export(
     to_dicomweb: ToDicomWeb = None,
     to_pacs: ToPacs = None,
     resume: Resume = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    writing: WriteOptions = WRITE_DEFAULTS,
-    size: Size = None,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
+    writing: WriteOptions = WriteOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     overwrite: Overwrite = False,
     config_file: Config = None,
@@ -79,101 +65,73 @@ def export(
     Labels, class names, synthetic flags and provenance go along. Exit status 3, no file, and nothing sent,
     when near copies of training images are among the synthetic ones.
     """
+    from synthaug._api import archive as archives
+    from synthaug._api.blend import Blending
+    from synthaug._api.export import export as export_images
     from synthaug.augment.archive.instances import exported_instances
-    from synthaug.augment.datasets.load import licence_of, load_dataset, path_of, read_part, reading_for
-    from synthaug.augment.files.atomic import refuse_existing
-    from synthaug.augment.formats.registry import format_of, read_attributes, write_images
-    from synthaug.augment.progress import progress_bar
-    from synthaug.augment.stream import ImageStream
-    from synthaug.evaluation.memorization.gate import ATTRIBUTE
-    from synthaug.generators.sampling import Synthesizer, card_attributes, shipped_for
+    from synthaug.augment.formats.registry import format_of
 
     out = Output(as_json)
-    archive = archive_at(to_dicomweb, to_pacs, resume)
+    archive = archives.open_archive(to_dicomweb, to_pacs, resume)
     if target is None and archive is None:
         raise UsageError(f"export {source}: where to? expected TARGET, --to-dicomweb or --to-pacs")
     if archive is not None and (target is None or (resume and target.exists())):
-        asked = {
-            "--format": format is not None,
-            "--split": part != "all",
-            "--synthetic-ratio": synthetic_ratio != 0,
-            "--size": size is not None,
-            "--generator": generator is not None,
-            "--synthetic": synthetic is not None,
-        }
         if target is None:
-            folder = folder_as_it_is(source, reading, writing, [k for k, given in asked.items() if given])
+            given = {
+                "--format": format is not None,
+                "--split": part != "all",
+                "--synthetic-ratio": synthetic_ratio != 0,
+                "--balance": balance,
+                "--add": add is not None,
+                "--generator": generator is not None,
+                "--synthetic": synthetic is not None,
+            }
+            flags = [flag for flag, is_given in given.items() if is_given]
+            folder = archives.refuse_unfit_folder(source, reading, writing, flags)
         else:
-            folder = folder_to_resume(target, source, overwrite)
-        send_as_it_is(
+            folder = archives.refuse_other_target(target, source, overwrite, asked_of_target())
+        sent = archives.send_exported(
             folder,
             archive,
-            out,
             resume=resume,
             training_images=training_images,
-            root=data_root(root),
-            split_seed=split_seed,
+            options=ReadOptions(root=reading.root, split_seed=reading.split_seed),
             allow_near_copies=allow_near_copies,
+            asked=asked_of_target(),
         )
+        if sent.gate:
+            out.say(f"memorization gate: {sent.gate}")
+        report_sent(sent, out, {"out": folder, "memorization_gate": sent.gate})
         return
     assert target is not None
-    kind = format_of(target, format)
-    if archive is not None and kind != "dicom":
+    if archive is not None and format_of(target, format) != "dicom":
         raise UsageError(
-            f"{target}: {kind}, but an archive takes DICOM: expected a folder named …dicom, or --format dicom"
+            f"{target}: {format_of(target, format)}, but an archive takes DICOM: expected a folder named "
+            "…dicom, or --format dicom"
         )
-    refuse_existing(target, overwrite)
-    if part not in ("train", "val", "test", "all"):
-        raise UsageError(f"--split {part}: expected train, val, test or all")
-    if synthetic_ratio and part not in ("train", "all"):
-        raise UsageError(
-            f"--split {part} with --synthetic-ratio: synthetic images belong in training sets only"
-        )
-    if not synthetic_ratio and (generator or synthetic):
-        raise UsageError("--generator, --synthetic: expected --synthetic-ratio too, the share they make up")
-    path = path_of(source, data_root(root))
-    theirs = training_images and reading_for(reading, training_images, source, root=data_root(root))
-    reading = reading_for(reading, source, training_images, root=data_root(root))
-    facts: dict[str, str | int | float]
-    made_by = splits = None
-    if synthetic_ratio:
-        splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed, reading=reading)
-        where = str(make_fabric(device, "32-true").device)
-        images, _ = blended_training_set(
-            splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
-        )
-        if synthetic is None:
-            made_by = Synthesizer(generator or shipped_for(splits.class_names))
-            facts = card_attributes(made_by.card) | {"seed": seed}
-        else:
-            facts = read_attributes(synthetic)
-        of_source = {"licence": licence_of(source)} | (read_attributes(path) if path else {})
-        licences = dict.fromkeys([str(of_source["licence"]), str(facts.get("licence", ""))])
-        facts["licence"] = "; ".join(filter(None, licences))
-    else:
-        images = read_part(source, data_root(root), part, size=size, split_seed=split_seed, reading=reading)
-        facts = {"licence": licence_of(source)} if path is None else read_attributes(path)
-    before = str(facts.pop(ATTRIBUTE, ""))
-    stream = ImageStream.of(images, **{**facts, "source": Path(source).name})
-    stream = replace(stream, origin=source if path is None else str(path.resolve()))
-    data = [] if training_images is None else [training_images]
-    if images.synthetic.any():
-        gate = gate_of_export(images, data, data_root(root), split_seed, made_by, splits, theirs or reading)
-        stream = gate.guard(stream, allow=allow_near_copies, before=before)
-    elif training_images is not None:
-        raise UsageError(f"--training-images: no image of {source} is marked synthetic, nothing to compare")
-    with progress_bar(f"export to {kind}", len(images)) as advance:
-        write = None if archive is None else noting(archive)
-        stream = stream.watched(advance)
-        write_images(stream, target, format=kind, writing=writing, overwrite=overwrite, write=write)
-    made = int(images.synthetic.sum())
-    gate_says = str(stream.attributes.get(ATTRIBUTE, ""))
-    out.say(f"{len(images) - made:,} real and {made:,} synthetic images in {target} ({kind})")
-    if gate_says:
-        out.say(f"memorization gate: {gate_says}")
-    counts = {"real": len(images) - made, "synthetic": made, "classes": images.counts()}
-    result = {"out": target, "format": kind, **counts, "memorization_gate": gate_says}
+    done = export_images(
+        source,
+        target,
+        format=format,
+        part=part,
+        blending=Blending(synthetic_ratio, balance, add, generator, synthetic),
+        training_images=training_images,
+        allow_near_copies=allow_near_copies,
+        options=reading,
+        writing=writing,
+        seed=seed,
+        device=device,
+        overwrite=overwrite,
+        write=None if archive is None else archives.noting_writer(archive, asked_of_target()),
+    )
+    out.say(f"{done.real:,} real and {done.synthetic:,} synthetic images in {target} ({done.format})")
+    if done.gate:
+        out.say(f"memorization gate: {done.gate}")
+    counts = {"real": done.real, "synthetic": done.synthetic, "classes": done.classes}
+    result = {"out": target, "format": done.format, **counts, "memorization_gate": done.gate}
     if archive is None:
         out.result(result)
-    else:
-        send_files(exported_instances(target), target, archive, out, result)
+        return
+    files = exported_instances(target)
+    sent = archives.send_files(files, target, archive, gate=done.gate, asked=asked_of_target())
+    report_sent(sent, out, result)

@@ -1,19 +1,18 @@
 """`synthaug generate`: exactly as many images as asked, of the classes asked, in the format of --out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions, as_flags
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.options import as_flags, changed
+from synthaug.augment.reading import ReadOptions
+from synthaug.augment.writing import WriteOptions
 from synthaug.cli.files import reads_files, writes_files
-from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.options import (
     AllowNearCopies,
     Config,
-    DataRoot,
     Device,
     DryRun,
     Format,
@@ -21,12 +20,12 @@ from synthaug.cli.options import (
     Json,
     Overwrite,
     Seed,
-    SplitSeed,
     TrainingImages,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.remake import remake
-from synthaug.cli.runtime import data_root, make_fabric
+
+if TYPE_CHECKING:
+    from synthaug._api.remake import Remade
 
 
 @reads_files
@@ -60,11 +59,9 @@ def generate(
         bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
     ] = False,
     allow_near_copies: AllowNearCopies = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    writing: WriteOptions = WRITE_DEFAULTS,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
+    writing: WriteOptions = WriteOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     overwrite: Overwrite = False,
     config_file: Config = None,
@@ -76,17 +73,14 @@ def generate(
     Exit status 3, and no file, when near copies of training images are among them, or when images made again
     are not those of the file.
     """
-    from synthaug.augment.files.atomic import refuse_existing
-    from synthaug.augment.formats.registry import format_of, write_images
-    from synthaug.augment.hdf5.partial import is_in_place
-    from synthaug.augment.progress import progress_bar
-    from synthaug.cli.making import Making, training_digest
-    from synthaug.evaluation.memorization.gate import ATTRIBUTE
-    from synthaug.generators.sampling import Synthesizer, shipped_for
+    from synthaug._api.generate import plan_generation
+    from synthaug._api.remake import remake
+    from synthaug.augment.formats.registry import format_of
 
     out = Output(as_json)
-    if reading.said() and training_images is None and balance_with is None:
-        flags = as_flags(reading.said())
+    asked = [name for name in changed(reading) if name not in ("root", "split_seed")]
+    if asked and training_images is None and balance_with is None:
+        flags = as_flags(asked)
         raise UsageError(f"{flags}: say which files by --training-images or --balance-with, or leave it out")
     if from_provenance is not None:
         others = {
@@ -98,64 +92,46 @@ def generate(
             "--resume": resume,
             "--reject-near-copies": reject_near_copies,
         }
-        if said := ", ".join(option for option, value in others.items() if value):
-            raise UsageError(f"{said} with --from-provenance: the file says which images, leave it out")
-        remake(
+        if given := ", ".join(flag for flag, value in others.items() if value):
+            raise UsageError(f"{given} with --from-provenance: the file says which images, leave it out")
+        made = remake(
             from_provenance,
             target,
-            out,
             format=format,
             generator=generator,
             training_images=training_images,
             allow_near_copies=allow_near_copies,
             writing=writing,
-            root=data_root(root),
-            split_seed=split_seed,
-            reading=reading,
-            device=str(make_fabric(device, "32-true").device),
+            options=reading,
+            device=device,
             overwrite=overwrite,
             dry_run=dry_run,
         )
+        _report_remade(out, made, from_provenance, target, dry_run)
         return
-    if reject_near_copies and allow_near_copies:
-        raise UsageError("--reject-near-copies and --allow-near-copies: expected one of them")
-    asked = [bool(classes), per_class is not None, balance_with is not None]
-    if sum(asked) != 1 or (n is not None) != bool(classes):
-        raise UsageError("say what to make: --class NAME --n N, or --per-class N, or --balance-with DATASET")
-    source = generator or shipped_for(classes or [])
-    synthesizer = Synthesizer(source, str(make_fabric(device, "32-true").device))
-    names = synthesizer.card.class_names
-    if classes:
-        labels = [synthesizer.label_of(name) for name in classes]
-        if len(set(labels)) < len(labels):
-            raise UsageError(f"--class {', '.join(classes)}: expected each class once")
-        plan = dict.fromkeys(labels, n or 0)
-    elif per_class is not None:
-        plan = dict.fromkeys(range(len(names)), per_class)
-    else:
-        plan = _filling_up(balance_with or "", names, data_root(root), split_seed, reading)
-    counts = {names[label]: count for label, count in plan.items()}
+    generation = plan_generation(
+        classes,
+        n,
+        per_class=per_class,
+        balance_with=balance_with,
+        generator=generator,
+        seed=seed,
+        training_images=training_images,
+        reject_near_copies=reject_near_copies,
+        allow_near_copies=allow_near_copies,
+        device=device,
+        options=reading,
+    )
+    counts, synthesizer = generation.counts, generation.synthesizer
     path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
+    generation.refuse(path, format, writing, overwrite=overwrite, resume=resume)
     kind = format_of(path, format)
-    in_shards = kind == "hdf5" and writing.shard_size is not None
-    if resume and not in_shards:
-        raise UsageError("--resume: only HDF5 shards can be gone on with: say --shard-size N, --out FILE.h5")
-    overwrite = overwrite or (resume and is_in_place(path))
-    refuse_existing(path, overwrite)
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
-    gate_says = ""
+    gate = ""
     if not dry_run:
-        gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed, reading)
-        made = Making(synthesizer, plan, seed, gate, reject_near_copies, allow_near_copies)
-        stream = made.stream()
-        with progress_bar("generate", stream.total) as advance:
-            if in_shards:
-                seen = training_digest(training_images, data_root(root), split_seed, reading)
-                made.write_shards(path, writing, seen, advance, resume=resume, overwrite=overwrite)
-            else:
-                write_images(stream.watched(advance), path, format=kind, writing=writing, overwrite=overwrite)
-        gate_says = str(stream.attributes[ATTRIBUTE])
-        out.say(f"{stream.total:,} synthetic images in {path}; memorization gate: {gate_says}")
+        gate = generation.write(path, format, writing, overwrite=overwrite, resume=resume)
+        total = sum(counts.values())
+        out.say(f"{total:,} synthetic images in {path}; memorization gate: {gate}")
     out.result(
         {
             "out": path,
@@ -163,23 +139,30 @@ def generate(
             "counts": counts,
             "seed": seed,
             "generator": {"name": synthesizer.name, "sha256": synthesizer.card.sha256},
-            "memorization_gate": gate_says,
+            "memorization_gate": gate,
             "written": not dry_run,
         }
     )
 
 
-def _filling_up(
-    dataset: str, names: tuple[str, ...], root: Path, split_seed: int, reading: ReadOptions
-) -> dict[int, int]:
-    """How many images of each label bring every class of a data set up to its largest."""
-    from synthaug.augment.balance import sampling_plan
-    from synthaug.augment.blend import match_classes
-    from synthaug.augment.datasets.load import load_dataset
-
-    train = load_dataset(dataset, root, split_seed=split_seed, reading=reading).train
-    wanted = sampling_plan(match_classes(train, names).labels, len(names))
-    plan = {label: count for label, count in enumerate(wanted) if count}
-    if not plan:
-        raise UsageError(f"{dataset}: its classes are balanced already ({train.counts()}), nothing to make")
-    return plan
+def _report_remade(out: Output, made: "Remade", file: str, target: Path | None, dry_run: bool) -> None:
+    if made.real:
+        out.say(f"{made.real:,} real images of {file} are left out: nobody makes them again")
+    if made.changed:
+        out.say(f"the images of {file} were {made.changed}; those made again are changed likewise")
+    if not dry_run:
+        out.say(f"identical: {made.total:,} of {made.total:,}; in {target} ({made.format})")
+        out.say(f"memorization gate: {made.gate}")
+    out.result(
+        {
+            "out": target,
+            "format": made.format,
+            "counts": made.counts,
+            "generators": made.generators,
+            "identical": None if dry_run else made.total,
+            "of": made.total,
+            "changed": made.changed,
+            "memorization_gate": made.gate,
+            "written": not dry_run,
+        }
+    )

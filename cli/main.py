@@ -2,11 +2,12 @@
 
 import logging
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 
+import synthaug
 from synthaug.augment.errors import SynthaugError
 from synthaug.augment.files.clock import moment_of_writing
 from synthaug.cli.datasets import datasets
@@ -17,6 +18,8 @@ from synthaug.cli.experiment import experiment
 from synthaug.cli.export import export
 from synthaug.cli.generate import generate
 from synthaug.cli.models import models
+from synthaug.cli.output import WordsHandler
+from synthaug.cli.progress import shown_progress
 from synthaug.cli.train_classifier import train_classifier
 from synthaug.cli.train_generator import train_generator
 
@@ -24,9 +27,10 @@ app = typer.Typer(
     name="synthaug",
     help="Synthetic data augmentation for medical-image classifiers, with the truth about whether it helped.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+ANYWHERE = ("-q", "--quiet", "-v", "--verbose")  # understood before and behind the command's name
 for command in (
     demo,
     datasets,
@@ -42,14 +46,38 @@ for command in (
     app.command(command.__name__.replace("_", "-"))(command)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"synthaug {synthaug.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Warnings and results only: no progress, no messages.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Debug messages too.")] = False,
+) -> None:
+    """Options before the command."""
+    logging.getLogger("synthaug").setLevel(
+        logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    )
+    context.with_resource(shown_progress(quiet))
+
+
 def main() -> None:
     """Run the command line; exit 2 wrong usage, 3 a gate failed, 4 bad or missing data."""
     console = Console(stderr=True, soft_wrap=True)
-    handler = RichHandler(console=console, show_time=False, show_path=False)
-    logging.getLogger("synthaug").addHandler(handler)
+    logger = logging.getLogger("synthaug")
+    logger.handlers[:] = [WordsHandler(console)]  # a second call in one process speaks once
     try:
         moment_of_writing()  # of a wrong SOURCE_DATE_EPOCH numpy would speak first, in a traceback
-        app()
+        app(sorted(sys.argv[1:], key=lambda word: word not in ANYWHERE))
     except SynthaugError as error:
         console.print(f"synthaug: {error}", style="red", markup=False, highlight=False)
         sys.exit(error.exit_status)

@@ -6,63 +6,54 @@ from synthaug.cli.output import Output
 
 def models(config_file: Config = None, as_json: Json = False) -> None:
     """List shipped generators, training presets and classifiers."""
-    from synthaug.generators.architectures import ARCHITECTURES
-    from synthaug.generators.objectives import OBJECTIVES
-    from synthaug.generators.presets import PRESETS
-    from synthaug.generators.sampling import Synthesizer, shipped
-    from synthaug.generators.training.networks import build_networks
+    from synthaug._api import catalogue
 
     out = Output(as_json)
-    cards = {name: Synthesizer(name).card for name in shipped()}
+    cards, recipes = catalogue.shipped_generators(), catalogue.presets()
     out.table(
         ["generator", "classes", ">px", "trained on", "licence"],
         [
-            [n, ", ".join(c.class_names), str(c.size["image_size"]), c.data, c.licence]
-            for n, c in cards.items()
+            [name, ", ".join(card.class_names), str(card.size["image_size"]), card.data, card.licence]
+            for name, card in cards.items()
         ],
         title="shipped generators (--generator)",
     )
-    parameters = {}
-    for name, recipe in PRESETS.items():
-        players = build_networks(recipe.config, num_classes=2, image_size=64, channels=1)
-        parameters[name] = [sum(p.numel() for p in player.parameters()) for player in players]
     out.table(
         ["preset", "architecture", "objective", ">parameters G + D", "recipe"],
         [
             [
-                name,
-                recipe.config.architecture,
-                recipe.config.objective,
-                " + ".join(f"{n / 1e6:.2f} M" for n in parameters[name]),
-                recipe.paper,
+                one.name,
+                one.architecture,
+                one.objective,
+                " + ".join(f"{n / 1e6:.2f} M" for n in one.parameters),
+                one.paper,
             ]
-            for name, recipe in PRESETS.items()
+            for one in recipes
         ],
         title="training presets (--preset), parameters at 64 px",
     )
+    architectures, objectives = catalogue.architectures(), catalogue.objectives()
     out.table(
         ["architecture", "the class enters", "paper"],
-        [[name, family.label, family.paper] for name, family in ARCHITECTURES.items()],
+        [[name, one["label"], one["paper"]] for name, one in architectures.items()],
         title="architectures (--architecture)",
     )
     out.table(
-        ["objective", "paper"],
-        [[name, goal.paper] for name, goal in OBJECTIVES.items()],
-        title="objectives (--objective)",
+        ["objective", "paper"], [list(row) for row in objectives.items()], title="objectives (--objective)"
     )
-    families = ["small-resnet (default)", "timm/<model>", "torchvision/<model>", "monai/<network>"]
-    out.table(["classifier"], [[name] for name in families], title="classifiers (--classifier)")
+    out.table(["classifier"], [[name] for name in catalogue.CLASSIFIERS], title="classifiers (--classifier)")
     out.result(
         {
             "generators": {
-                n: {"classes": c.class_names, "size": c.size, "data": c.data} for n, c in cards.items()
+                name: {"classes": card.class_names, "size": card.size, "data": card.data}
+                for name, card in cards.items()
             },
             "presets": {
-                n: {"paper": p.paper, "parameters": parameters[n], **vars(p.config)}
-                for n, p in PRESETS.items()
+                one.name: {"paper": one.paper, "parameters": list(one.parameters), **one.config}
+                for one in recipes
             },
-            "architectures": {n: {"paper": f.paper, "label": f.label} for n, f in ARCHITECTURES.items()},
-            "objectives": {n: o.paper for n, o in OBJECTIVES.items()},
-            "classifiers": families,
+            "architectures": architectures,
+            "objectives": objectives,
+            "classifiers": list(catalogue.CLASSIFIERS),
         }
     )

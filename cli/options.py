@@ -71,13 +71,6 @@ DataRoot = Annotated[
     typer.Option("--data-root", envvar="SYNTHAUG_DATA", help="Where data sets are, and are downloaded to."),
 ]
 Seed = Annotated[int, typer.Option(help="Of every random number.", min=0, max=2**32 - 1)]
-SplitSeed = Annotated[
-    int, typer.Option(help="Of the train/val/test split, where it is drawn here.", min=0, max=2**31)
-]
-Size = Annotated[
-    int | None, typer.Option(help="Side in pixels; the data set's own by default.", min=8, max=1024)
-]
-Channels = Annotated[int | None, typer.Option(help="1 grey or 3 RGB; the data set's own by default.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Precision = Annotated[str, typer.Option(help="auto, 32-true or bf16-mixed.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")]
@@ -109,18 +102,3 @@ LpipsWeights = Annotated[
 InceptionWeights = Annotated[
     Path | None, typer.Option(help="Inception weights file; else torch-fidelity's download.")
 ]
-
-
-def numbers(values: list[str], what: str) -> tuple[float, ...]:
-    """Numbers from repeated or comma-separated options: ["0.1,0.5", "1"] -> (0.1, 0.5, 1.0).
-
-    Raises:
-        UsageError: something is no number from 0 to 1.
-    """
-    try:
-        found = tuple(float(part) for value in values for part in value.split(","))
-    except ValueError:
-        found = ()
-    if not found or not all(0 < number <= 1 for number in found):
-        raise UsageError(f"--{what} {' '.join(values)}: expected numbers above 0, at most 1, such as 0.1,0.5")
-    return found

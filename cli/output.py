@@ -1,6 +1,7 @@
 """What a command says: words for people, or one JSON object for programs."""
 
 import json
+import logging
 import sys
 from typing import Any, Literal
 
@@ -16,8 +17,9 @@ class Output:
         self.console = Console(stderr=as_json, soft_wrap=True, highlight=False)
 
     def say(self, text: str) -> None:
-        """One line of words."""
-        self.console.print(text, markup=False)
+        """One line of words; not with --quiet."""
+        if logging.getLogger("synthaug").isEnabledFor(logging.INFO):
+            self.console.print(text, markup=False)
 
     def table(self, columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
         """A table; a column whose name starts with ">" holds numbers and is right-aligned."""
@@ -34,3 +36,18 @@ class Output:
         if self.as_json:
             json.dump(facts, sys.stdout, default=str)
             sys.stdout.write("\n")
+
+
+class WordsHandler(logging.Handler):
+    """Log records on stderr: information as plain lines, warnings and errors with their level."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        text = self.format(record)
+        if record.levelno >= logging.WARNING:
+            text = f"{record.levelname}: {text}"
+        self.console.print(text, markup=False, highlight=False)

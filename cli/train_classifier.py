@@ -1,20 +1,15 @@
 """`synthaug train-classifier`: a classifier on real images blended with synthetic ones."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
-from synthaug.cli.blending import blended_training_set
-from synthaug.cli.experiment_options import RATIOS
+from synthaug.augment.errors import DataError
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
-    Channels,
     Config,
-    DataRoot,
     Device,
     DryRun,
     GeneratorOption,
@@ -22,30 +17,8 @@ from synthaug.cli.options import (
     Overwrite,
     Precision,
     Seed,
-    Size,
-    SplitSeed,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
-
-if TYPE_CHECKING:
-    from synthaug.classifiers.training import TrainedClassifier
-
-AUTO = (0.0, *RATIOS)  # tried by --synthetic-ratio auto
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A classifier of one ratio: where its synthetic images come from, and its images by origin and class."""
-
-    trained: "TrainedClassifier"
-    origin: str | None
-    images: dict[str, dict[str, int]]
-
-    @property
-    def val_auroc(self) -> float:
-        """Of the checkpoint that was kept."""
-        return self.trained.best["val_auroc"]
 
 
 @reads_files
@@ -59,6 +32,12 @@ def train_classifier(
             "than a standard error."
         ),
     ] = "0",
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Fill every class up to the largest with synthetic images.")
+    ] = False,
+    add: Annotated[
+        Path | None, typer.Option("--add", help="Synthetic images to add, all of them, as they are.")
+    ] = None,
     generator: GeneratorOption = None,
     synthetic: Annotated[
         Path | None,
@@ -70,21 +49,21 @@ def train_classifier(
     steps: Annotated[int, typer.Option(help="Optimiser updates.", min=1)] = 500,
     batch_size: Annotated[int, typer.Option(help="Images per update.", min=2)] = 64,
     learning_rate: Annotated[
-        float, typer.Option(help="AdamW's largest step size.", min=1e-7, max=10.0)
+        float, typer.Option(help="AdamW's largest learning rate.", min=1e-7, max=10.0)
     ] = 2e-3,
     augment: Annotated[bool, typer.Option(help="Classical augmentation: pose, zoom, exposure.")] = True,
-    balanced: Annotated[bool, typer.Option(help="Class-balanced sampling.")] = False,
+    balanced_sampling: Annotated[
+        bool,
+        typer.Option("--balanced-sampling/--no-balanced-sampling", help="Draw every class equally often."),
+    ] = False,
+    balanced: Annotated[bool, typer.Option("--balanced/--no-balanced", hidden=True)] = False,
     class_weights: Annotated[
         bool, typer.Option("--class-weights", help="Loss weighted by inverse class frequency.")
     ] = False,
     mixup: Annotated[float, typer.Option(help="Alpha of mixup, such as 0.2; 0 is off.", min=0.0)] = 0.0,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-classifier.")] = None,
-    size: Size = None,
-    reading: ReadOptions = READ_DEFAULTS,
-    channels: Channels = None,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -95,101 +74,79 @@ def train_classifier(
     """Train on the blend, choose the checkpoint on validation, and score the test split once."""
     from dataclasses import asdict
 
-    from synthaug.augment.balance import blend_plan
+    from synthaug._api.blend import Blending
+    from synthaug._api.train_classifier import plan_classifier
     from synthaug.augment.datasets.load import load_dataset
     from synthaug.augment.files.atomic import refuse_existing
-    from synthaug.classifiers.architectures import build_classifier
-    from synthaug.classifiers.prediction import predict
     from synthaug.classifiers.training import ClassifierConfig
-    from synthaug.classifiers.training import train_classifier as train
-    from synthaug.evaluation.classification import score_on_test
-    from synthaug.evaluation.gain.chosen_ratio import chosen_ratio
 
     out = Output(as_json)
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-classifier"
     refuse_existing(folder, overwrite)
-    fabric = make_fabric(device, precision)
     try:
-        splits = load_dataset(
-            dataset, data_root(root), size=size, channels=channels, split_seed=split_seed, reading=reading
-        )
+        splits = load_dataset(dataset, reading)
     except DataError as error:
         hint = "" if "phantom" in str(error) else "; `--dataset phantom` needs no data"
         raise DataError(f"{error}{hint}") from None
-    channels_in, side, _ = splits.train.image_shape
-    build_classifier(classifier, num_classes=len(splits.class_names), channels=channels_in, image_size=side)
     config = ClassifierConfig(
         name=classifier,
         steps=steps,
         batch_size=batch_size,
         lr=learning_rate,
-        balanced=balanced,
+        balanced=balanced_sampling or balanced,
         augment=augment,
         class_weights=class_weights,
         mixup=mixup,
         seed=seed,
     )
-    ratios = AUTO if synthetic_ratio == "auto" else (as_ratio(synthetic_ratio),)
+    blending = Blending(synthetic_ratio, balance, add, generator, synthetic)
+    plan = plan_classifier(splits, config, blending, device=device, precision=precision)
     if dry_run:
-        for ratio in ratios:
-            needed = blend_plan(list(splits.train.counts().values()), ratio)
-            plan = dict(zip(splits.class_names, needed, strict=True))
-            real = splits.train.counts()
-            out.say(f"{splits.name}: real {real}, synthetic {plan}, {steps} steps of {classifier}")
-        out.result({"dataset": dataset, "images": {"real": real, "synthetic": plan}})
+        plans = plan.counts()
+        for one in plans:
+            out.say(
+                f"{splits.name}: real {one['real']}, synthetic {one['synthetic']}, "
+                f"{steps} steps of {classifier}"
+            )
+        images = {"real": plans[0]["real"], "synthetic": plans[0]["synthetic"]} if len(plans) == 1 else None
+        out.result({"dataset": dataset, "images": images, "plans": plans})
         return
-    tried: dict[float, Candidate] = {}
-    for ratio in reversed(ratios):  # 0 last: what refuses the synthetic images does so before any training
-        blended, where = blended_training_set(
-            splits, ratio, generator=generator, synthetic=synthetic, seed=seed, device=str(fabric.device)
+    chosen = plan.run()
+    model, areas = chosen.chosen, chosen.validation_auroc
+    out.say(
+        f"{splits.name}: real {model.counts['real']}, synthetic {model.counts['synthetic']} "
+        f"(from {chosen.origin})"
+    )
+    if len(areas) > 1:
+        for ratio, area in areas.items():
+            out.say(f"ratio {ratio:g}: validation AUROC {area:.4f}")
+        out.say(
+            f"ratio {chosen.ratio:g}, chosen on {len(splits.val)} validation images: the best, if it is "
+            "ahead of 0 by more than a standard error"
         )
-        counts = blended.counts_by_origin()
-        out.say(f"{splits.name}: real {counts['real']}, synthetic {counts['synthetic']} (from {where})")
-        tried[ratio] = Candidate(train(blended, splits.val, config, fabric), where, counts)
-        if len(ratios) > 1:
-            out.say(f"ratio {ratio:g}: validation AUROC {tried[ratio].val_auroc:.4f}")
-    said = {ratio: [predict(one.trained.network, splits.val).probabilities] for ratio, one in tried.items()}
-    chosen = chosen_ratio(said, splits.val) if len(ratios) > 1 else ratios[0]
-    trained = tried[chosen].trained
-    read = {"size": size, "channels": channels, "split_seed": split_seed, "reading": reading.said()}
+    scores = model.score(splits.test)
     facts: dict[str, Any] = {
         "dataset": dataset,
-        **read,
-        "synthetic_ratio": chosen,
-        "synthetic": tried[chosen].origin,
-        "images": tried[chosen].images,
+        "size": reading.size,
+        "channels": reading.channels,
+        "split_seed": reading.split_seed,
+        "reading": reading.as_config(),
+        "synthetic_ratio": chosen.ratio,
+        "synthetic": chosen.origin,
+        "images": model.counts,
         "config": asdict(config),
-        "validation_auroc_by_ratio": {ratio: one.val_auroc for ratio, one in tried.items()},
+        "validation_auroc_by_ratio": areas,
+        "best": model.best,
+        "test": {name: asdict(score) for name, score in scores.items()},
     }
-    if len(ratios) > 1:
-        out.say(
-            f"ratio {chosen:g}, chosen on {len(splits.val)} validation images: the best, if it is ahead of 0 "
-            "by more than a standard error"
-        )
-    scores = score_on_test(trained, splits)
-    facts |= {"best": trained.best, "test": {name: asdict(score) for name, score in scores.items()}}
-    trained.save(folder, facts)
+    model.facts = facts
+    model.save(folder, overwrite=overwrite)
     out.table(
         [f"test, n={len(splits.test)}", ">value", ">95 % interval"],
         [[name, f"{s.value:.4f}", f"{s.low:.4f} – {s.high:.4f}"] for name, s in scores.items()],
-        title=f"{classifier}, checkpoint of step {trained.best['step']:.0f} "
-        f"(validation AUROC {trained.best['val_auroc']:.4f}); "
+        title=f"{classifier}, checkpoint of step {model.best['step']:.0f} "
+        f"(validation AUROC {model.best['val_auroc']:.4f}); "
         "intervals by bootstrap over test images",
     )
     out.say(f"{folder / 'classifier.safetensors'}, {folder / 'report.json'}")
     out.result(facts)
-
-
-def as_ratio(said: str) -> float:
-    """A synthetic ratio as it was typed.
-
-    Raises:
-        UsageError: it is no number from 0 to 1.
-    """
-    try:
-        ratio = float(said)
-    except ValueError:
-        ratio = -1.0
-    if not 0 <= ratio <= 1:
-        raise UsageError(f"synthetic ratio {said}: expected auto, or 0 (real only) to 1 (synthetic only)")
-    return ratio

@@ -5,18 +5,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from synthaug._api.blend import fitting_generator, synthetic_images
+from synthaug._api.experiment.options import REST, ExperimentOptions
+from synthaug._api.experiment.synthesis import (
+    DonorGenerator,
+    FromFile,
+    FromGenerator,
+    JudgeOfSubset,
+    with_names,
+)
+from synthaug._api.load import Data
+from synthaug._api.runtime import device_of, make_fabric
 from synthaug.augment.blend import match_classes
-from synthaug.augment.datasets.load import load_dataset, reading_for
+from synthaug.augment.datasets.load import load_dataset, options_for
 from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.fingerprint import SeenImages, count_known, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.transforms import matching
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.training import ClassifierConfig
-from synthaug.cli.blending import open_generator, read_synthetic
-from synthaug.cli.experiment_options import REST, ExperimentOptions
-from synthaug.cli.runtime import data_root, make_fabric
-from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset, with_names
 from synthaug.evaluation.experiment.arms import check_ratios
 from synthaug.evaluation.experiment.data import ExperimentData, Synthesize
 from synthaug.evaluation.experiment.unlabelled import unlabelled
@@ -27,7 +34,7 @@ from synthaug.generators.training.gan import check_images
 log = logging.getLogger("synthaug")
 
 
-def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: Path | None) -> ExperimentData:
+def experiment_data(splits: Splits, options: ExperimentOptions, folder: Path) -> ExperimentData:
     """The images of the experiment and where synthetic ones come from; what cannot work is said here.
 
     Raises:
@@ -45,10 +52,8 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
         partial(make_fabric, options.device, options.precision),
         folder,
         donor_share=options.donor_share if options.has_donor and options.donor is None else 0.0,
-        donor=(
-            donor_images(splits, options, root) if options.has_donor and options.donor is not None else None
-        ),
-        unlabelled=(None if options.unlabelled is None else unlabelled_images(splits, options, root)),
+        donor=(donor_images(splits, options) if options.has_donor and options.donor is not None else None),
+        unlabelled=(None if options.unlabelled is None else unlabelled_images(splits, options)),
     )
 
 
@@ -68,23 +73,20 @@ def renamed(pairs: tuple[str, ...], splits: Splits) -> dict[str, str]:
     return {theirs: here[name.lower()] for theirs, name in ours.items()}
 
 
-def other_images(splits: Splits, spec: str, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+def other_images(splits: Splits, data: Data, options: ExperimentOptions) -> LabeledImages:
     """Another data set's training images, read as the recipient's, in their size, channels and depth."""
+    if isinstance(data, Splits):
+        return matching(data.train, splits.train)
     channels, side, _ = splits.train.image_shape
     others = (options.dataset, options.donor, options.other_unlabelled)
-    reading = reading_for(options.reading, spec, *others, root=data_root(root))
-    found = load_dataset(
-        spec,
-        data_root(root),
-        size=side,
-        channels=channels,
-        split_seed=options.split_seed,
-        reading=reading,
+    names = [str(one) for one in others if one is not None and not isinstance(one, Splits)]
+    reading = options_for(options.reading, str(data), *(name for name in names if name != str(data)))
+    return matching(
+        load_dataset(str(data), replace(reading, size=side, channels=channels)).train, splits.train
     )
-    return matching(found.train, splits.train)
 
 
-def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+def donor_images(splits: Splits, options: ExperimentOptions) -> LabeledImages:
     """The donor's training images, in the recipient's size, channels and classes.
 
     Raises:
@@ -92,7 +94,7 @@ def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) 
         GateError: some are validation or test images of the recipient.
     """
     spec = options.donor or ""
-    found = other_images(splits, spec, options, root)
+    found = other_images(splits, spec, options)
     images = match_classes(with_names(found, renamed(options.donor_classes, splits)), splits.class_names)
     lacking = [name for name, n in images.counts().items() if not n]
     if lacking:
@@ -106,7 +108,7 @@ def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) 
     return images
 
 
-def unlabelled_images(splits: Splits, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+def unlabelled_images(splits: Splits, options: ExperimentOptions) -> LabeledImages:
     """Training images of another data set, or the recipient's own, without labels and nobody held out.
 
     Of its own, "rest", every unit leaves its labelled subset out.
@@ -115,7 +117,7 @@ def unlabelled_images(splits: Splits, options: ExperimentOptions, root: Path | N
         DataError: all of them validate or test here.
     """
     spec = options.unlabelled or REST
-    found = splits.train if spec == REST else other_images(splits, spec, options, root)
+    found = splits.train if spec == REST else other_images(splits, spec, options)
     kept = unlabelled(found, splits)
     if not len(kept):
         raise DataError(f"--unlabelled {spec}: all {len(found)} images validate or test {splits.name}")
@@ -133,11 +135,11 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
     """
     ours = renamed(options.donor_classes, splits)
     if options.synthetic is not None:
-        images = with_names(read_synthetic(options.synthetic, splits), ours)
+        images = with_names(synthetic_images(options.synthetic, splits), ours)
         return FromFile(match_classes(images, splits.class_names))
     if options.generator is not None:
-        device = str(make_fabric(options.device, options.precision).device)
-        made = open_generator(options.generator, splits, device)
+        device = device_of(options.device)
+        made = fitting_generator(options.generator, splits, device)
         for theirs in ours:
             made.label_of(theirs)  # a name that is none is said now
         if len(set(ours.values())) < len(ours):
@@ -150,7 +152,7 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
                 f"generator {made.name} was trained on {hidden} images of this training split: with "
                 "fewer labels it would bring hidden ones; leave --generator out"
             )
-        return FromGenerator(options.generator, splits.class_names, device, ours)
+        return FromGenerator(made.path, splits.class_names, device, ours)
     check_images(splits.train)
     fabric = partial(make_fabric, options.device, options.precision)
     steps = options.generator_steps

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from synthaug.cli.experiment_options import ExperimentOptions
-from synthaug.cli.runtime import make_fabric, side_by_side
+from synthaug._api.experiment.options import ExperimentOptions
+from synthaug._api.runtime import make_fabric, parallel_trainings
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
@@ -17,7 +17,7 @@ STEPS = 4  # that are timed
 def expected_seconds(
     splits: "Splits", options: ExperimentOptions, classifiers: int, jobs: int | None = None
 ) -> float:
-    """Wall time of all trainings, side by side as they would be; what is stored already is not subtracted.
+    """Wall time of all trainings, several at a time; what is stored already is not subtracted.
 
     Looks at validation images are in it; the fidelity of the synthetic images and the report are not.
     """
@@ -32,14 +32,14 @@ def expected_seconds(
             seconds += generators * of_generator(splits, options)
     finally:
         torch.set_num_threads(threads)
-    return seconds / side_by_side(jobs, device)
+    return seconds / parallel_trainings(jobs, device)
 
 
 def count_generators(options: ExperimentOptions) -> int:
     """One per donor or, of one's own images, per labelled subset; none where they were made elsewhere."""
     if not options.trains_generators:
         return 0
-    return options.donors if options.has_donor else len(options.design.amounts) * options.seeds
+    return options.donor_splits if options.has_donor else len(options.design.amounts) * options.seeds
 
 
 def of_classifier(splits: "Splits", options: ExperimentOptions) -> float:
@@ -76,11 +76,3 @@ def timed(action: Callable[[], object]) -> float:
     start = time.monotonic()
     action()
     return time.monotonic() - start
-
-
-def in_words(seconds: float) -> str:
-    """Rounded: an estimate from a few steps knows no more."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "less than a minute"
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
