@@ -1,30 +1,54 @@
-"""How files become images, where they leave that open: one record for every format."""
+"""What is asked of a data set that is read: one record for every name, path and format."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from synthaug.augment.errors import UsageError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from synthaug.augment.options import changed, option, refuse_out_of_bounds
 
 FITS = ("crop", "pad")
+DATA_VARIABLE = "SYNTHAUG_DATA"
+EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit")  # what any format heeds
+OWN_KEYS = ("root", "split_seed", "size", "channels")  # not in a configuration file's table `reading`
+
+
+def parse_window(text: str) -> tuple[float, float]:
+    """ "40,400" -> (40.0, 400.0); brackets of a list are allowed.
+
+    Raises:
+        UsageError: these are not two numbers.
+    """
+    try:
+        center, width = (float(part) for part in text.strip("[]()").split(","))
+    except ValueError:
+        raise UsageError(f"--window {text}: expected CENTER,WIDTH, such as 40,400") from None
+    return center, width
+
+
+_of_files = partial(option, panel="How files are read")
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What is asked of the images beyond what their files say; None leaves it to the files.
+    """What is asked of a data set beyond what its files say; None leaves it to the files.
+
+    A field is an option of every command that reads: its type, help text and bounds are spelled here only.
 
     Attributes:
+        root: folder that data sets are looked for in and downloaded to. None: $SYNTHAUG_DATA, else the
+            user's data folder.
+        split_seed: of the train/val/test split, where it is drawn here; recorded splits do not depend on it.
         size: side in pixels.
         channels: 1 (grey) or 3 (RGB).
         bits: 8 or 16 per pixel. None keeps what the files have, except that DICOM is shown with 8.
         fit: how images that are not square become so: "crop" to the central square, "pad" with black. None
             crops where squares are needed, for a size or a format; else images that share a shape keep it.
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
-        label_from: what tells the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
+        label_from: what gives the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
         group_from: likewise for the patient or source; DICOM's is PatientID.
         images_from: the HDF5 file's array of images; the CSV file's column of their files.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
@@ -34,17 +58,26 @@ class ReadOptions:
         UsageError: a value that none of this can be.
     """
 
-    size: int | None = None
-    channels: int | None = None
-    bits: int | None = None
-    fit: str | None = None
-    window: tuple[float, float] | None = None
-    label_from: str | None = None
-    group_from: str | None = None
-    images_from: str | None = None
-    skip_bad: bool = False
+    root: Path | None = option(
+        None, "Where data sets are, and are downloaded to.", flag="--data-root", envvar=DATA_VARIABLE
+    )
+    split_seed: int = option(0, "Of the train/val/test split, where it is drawn here.", low=0, high=2**31)
+    size: int | None = option(None, "Side in pixels; the data set's own by default.", low=4, high=1024)
+    channels: int | None = option(None, "1 grey or 3 RGB; the data set's own by default.")
+    bits: int | None = _of_files(None, "8 or 16 per pixel; as stored by default, DICOM is shown with 8.")
+    fit: str | None = _of_files(None, "How images become square: crop (default) or pad.")
+    window: tuple[float, float] | None = _of_files(
+        None, "CENTER,WIDTH of DICOM's grey levels, such as 40,400.", parse=parse_window
+    )
+    label_from: str | None = _of_files(
+        None, "What gives the class: a DICOM keyword, a CSV column, an HDF5 array."
+    )
+    group_from: str | None = _of_files(None, "Likewise for the patient; DICOM's is PatientID.")
+    images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
+    skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
 
     def __post_init__(self) -> None:
+        refuse_out_of_bounds(self)
         if self.channels not in (None, 1, 3):
             raise UsageError(f"{self.channels} channels: expected 1 (grey) or 3 (RGB)")
         if self.bits not in (None, 8, 16):
@@ -52,8 +85,19 @@ class ReadOptions:
         if self.fit not in (None, *FITS):
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(FITS)}")
         if self.window is not None and not (all(map(isfinite, self.window)) and self.window[1] > 0):
-            said = f"--window {self.window[0]:g},{self.window[1]:g}"
-            raise UsageError(f"{said}: expected two numbers, the second (the width) above 0")
+            window = f"--window {self.window[0]:g},{self.window[1]:g}"
+            raise UsageError(f"{window}: expected two numbers, the second (the width) above 0")
+
+    @property
+    def data_root(self) -> Path:
+        """The folder of data sets: as asked, else $SYNTHAUG_DATA, else the user's data folder."""
+        import os
+
+        from platformdirs import user_data_path
+
+        if self.root is not None:
+            return self.root
+        return Path(os.environ.get(DATA_VARIABLE) or user_data_path("synthaug"))
 
     @property
     def fitting(self) -> str:
@@ -64,38 +108,16 @@ class ReadOptions:
         """What is asked of these fields; the files decide on the others."""
         return ReadOptions(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in heeded})
 
-    def said(self) -> dict[str, Any]:
-        """What differs from the defaults, in plain values, for a configuration file."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+    def as_config(self) -> dict[str, Any]:
+        """The table `reading` of a configuration file: what is not at its default, in plain values.
+
+        `OWN_KEYS` are not in it: a configuration has a key of its own for them.
+        """
+        values = {name: value for name, value in changed(self).items() if name not in OWN_KEYS}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> "ReadOptions":
-        """What `said` gave, back from a configuration file."""
-        window = said.get("window")
-        return cls(**{**said, "window": window and (float(window[0]), float(window[1]))})
-
-
-READ_DEFAULTS = ReadOptions()
-EVERYWHERE = ("size", "channels", "bits", "fit")  # what can be asked of the images of any format
-
-
-def refuse_unheeded(asked: "DataclassInstance", heeded: Collection[str], what: str) -> None:
-    """Stop where something is asked for that a format does not have: it would be passed over in silence.
-
-    Args:
-        asked: a record whose fields are named as the flags, all with defaults.
-        heeded: the fields that the format heeds.
-        what: the file or format, in words.
-
-    Raises:
-        UsageError: another field is not at its default.
-    """
-    said = [f.name for f in fields(asked) if getattr(asked, f.name) != f.default and f.name not in heeded]
-    if said:
-        raise UsageError(f"{as_flags(said)}: {what} has no such thing, leave it out")
-
-
-def as_flags(names: Iterable[str]) -> str:
-    """Fields as they are said on the command line: label_from is --label-from."""
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+    def from_config(cls, table: Mapping[str, Any], **own: Any) -> "ReadOptions":
+        """The options that `as_config` gave the table of, and those of `OWN_KEYS`."""
+        window = table.get("window")
+        return cls(**{**table, "window": window and (float(window[0]), float(window[1])), **own})

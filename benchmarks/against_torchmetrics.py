@@ -27,6 +27,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.reading import ReadOptions
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.fidelity.features import BATCH, Extractor
 from synthaug.evaluation.fidelity.metrics import METRICS, score_all
@@ -116,7 +117,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    splits = load_dataset("mednist", options.data_root)
+    splits = load_dataset("mednist", ReadOptions(root=options.data_root))
     fabric = Fabric(accelerator="cpu", devices=1)
     (extractor,) = extractors_for(["domain"], splits, fabric=fabric)
     generator = Synthesizer("mednist")

@@ -19,6 +19,7 @@ import torch
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.hdf5.compression import COMPRESSIONS
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import WriteOptions
 from synthaug.generators.sampling import Synthesizer
@@ -63,7 +64,7 @@ def writing(generator: str, n: int, turns: int, folder: Path) -> None:
 
 
 def compressions(dataset: str, root: Path, turns: int, folder: Path) -> None:
-    images = load_dataset(dataset, root, size=64).train
+    images = load_dataset(dataset, ReadOptions(root=root, size=64)).train
     images = images.take(range(min(len(images), 5000)))
     sizes: dict[str, int] = {}
     wrote: dict[str, list[Times]] = {name: [] for name in COMPRESSIONS}

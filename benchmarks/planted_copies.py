@@ -23,6 +23,7 @@ from scipy.stats import binomtest
 
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import Pixels
+from synthaug.augment.reading import ReadOptions
 from synthaug.evaluation.memorization.near_copies import CopyDetector
 
 MIX = 0.01  # of the images in a set are copies
@@ -72,7 +73,7 @@ KINDS: dict[str, Plant] = {
 
 def measure(spec: str, root: Path, copies: int) -> list[str]:
     name, _, size = spec.partition(":")
-    splits = load_dataset(name, root, size=int(size) if size else None)
+    splits = load_dataset(name, ReadOptions(root=root, size=int(size) if size else None))
     start = time.process_time()
     detector = CopyDetector.fit(splits.train, splits.val)
     fitting = time.process_time() - start

@@ -22,6 +22,7 @@ from lightning_fabric import Fabric
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.reading import ReadOptions
 from synthaug.evaluation.diagnosis.findings import View, diagnose
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.protocol import by_content, comparable_sets
@@ -140,7 +141,7 @@ def few_per_class(images: LabeledImages, n: int) -> LabeledImages:
 
 def load(name: str, root: Path) -> Splits:
     name, _, side = name.partition("@")
-    return load_dataset(name, root, size=int(side) if side else None)
+    return load_dataset(name, ReadOptions(root=root, size=int(side) if side else None))
 
 
 if __name__ == "__main__":

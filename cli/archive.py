@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import ReadOptions, refuse_unheeded
+from synthaug.augment.options import refuse_unheeded
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.writing import WriteOptions
 from synthaug.cli.gate import gate_of_export
 from synthaug.cli.output import Output
@@ -94,7 +95,7 @@ def folder_as_it_is(source: str, reading: ReadOptions, writing: WriteOptions, sa
             f"{source}: no DICOM folder, expected one that synthaug exported, or a TARGET to write it to"
         )
     what = f"{source}, sent as it is,"
-    refuse_unheeded(reading, (), what)
+    refuse_unheeded(reading, ("root", "split_seed"), what)
     refuse_unheeded(writing, (), what)
     if said:
         raise UsageError(f"{', '.join(said)}: {what} has no such thing, leave it out or give a TARGET")
@@ -170,8 +171,7 @@ def send_as_it_is(
     *,
     resume: bool,
     training_images: str | None,
-    root: Path,
-    split_seed: int,
+    reading: ReadOptions,
     allow_near_copies: bool,
 ) -> None:
     """Send an exported folder's files, once its images have passed the memorization gate.
@@ -197,7 +197,7 @@ def send_as_it_is(
         images = read_images(folder)
         if images.synthetic.any():
             data = [training_images] if training_images else []
-            gate = gate_of_export(images, data, root, split_seed)
+            gate = gate_of_export(images, data, reading)
             stream = gate.guard(ImageStream.of(images), allow=allow_near_copies, before=said)
             for _ in stream.batches:  # it raises at the end
                 pass

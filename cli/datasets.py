@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.options import Config, DataRoot, Json
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root
 
 
 def datasets(root: DataRoot = None, config_file: Config = None, as_json: Json = False) -> None:
@@ -13,8 +13,8 @@ def datasets(root: DataRoot = None, config_file: Config = None, as_json: Json = 
     from synthaug.augment.datasets.load import list_datasets
 
     out = Output(as_json)
-    where = data_root(root)
-    rows = list_datasets(where)
+    reading = ReadOptions(root=root)
+    where, rows = reading.data_root, list_datasets(reading)
     out.table(
         ["name", "found", ">images", "classes", "licence"],
         [

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.experiment_options import ExperimentOptions
 from synthaug.cli.experiment_run import run_and_report
 from synthaug.cli.options import Config, Device, Json, Overwrite, Precision
@@ -27,7 +28,7 @@ def demo(
 
     options = ExperimentOptions(
         dataset=DATA,
-        size=SIZE,
+        reading=ReadOptions(size=SIZE),
         ratios=(0.5,),
         seeds=3,
         arms="core",
@@ -36,5 +37,5 @@ def demo(
         device=device,
         precision=precision,
     )
-    splits = load_dataset(DATA, Path(), size=SIZE)
+    splits = load_dataset(DATA, options.reading)
     run_and_report(splits, options, folder, Output(as_json), overwrite=overwrite)

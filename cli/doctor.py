@@ -1,8 +1,9 @@
 """`synthaug doctor`: what this machine offers."""
 
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.options import Config, DataRoot, Json
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import cores, data_root, make_fabric
+from synthaug.cli.runtime import cores, make_fabric
 
 
 def doctor(root: DataRoot = None, config_file: Config = None, as_json: Json = False) -> None:
@@ -15,15 +16,15 @@ def doctor(root: DataRoot = None, config_file: Config = None, as_json: Json = Fa
     from synthaug.generators.sampling import shipped
 
     fabric = make_fabric("auto", "auto")
-    where = data_root(root)
+    reading = ReadOptions(root=root)
     facts = {
         **versions(),
         "device": str(fabric.device),
         "precision": "bf16-mixed" if "bf16" in str(fabric.strategy.precision.precision) else "32-true",
         "cores": cores(),
         "cache": str(cache_folder()),
-        "data root": str(where),
-        "data sets found": ", ".join(r["name"] for r in list_datasets(where) if r["found"]) or "none",
+        "data root": str(reading.data_root),
+        "data sets found": ", ".join(r["name"] for r in list_datasets(reading) if r["found"]) or "none",
         "shipped generators": ", ".join(shipped()),
         "dciodvfy (DICOM validator)": shutil.which("dciodvfy") or "not installed",
     }

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthaug.augment.errors import GateError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
     Config,
-    DataRoot,
     Device,
     InceptionWeights,
     Json,
@@ -19,12 +18,10 @@ from synthaug.cli.options import (
     Overwrite,
     Precision,
     Seed,
-    Size,
-    SplitSeed,
     TimmWeights,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.runtime import make_fabric
 
 if TYPE_CHECKING:
     from synthaug.evaluation.diagnosis.assessment import Assessment
@@ -56,11 +53,8 @@ def evaluate(
     target: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html and report.json.")
     ] = None,
-    size: Size = None,
-    root: DataRoot = None,
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
-    reading: ReadOptions = READ_DEFAULTS,
+    reading: ReadOptions = ReadOptions(),
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -83,7 +77,7 @@ def evaluate(
     out = Output(as_json)
     if target is not None:
         refuse_existing(target, overwrite)
-    splits = load_dataset(real, data_root(root), size=size, split_seed=split_seed, reading=reading)
+    splits = load_dataset(real, reading)
     if any(part.synthetic.any() for part in (splits.train, splits.val, splits.test)):
         log.warning("%s: its images that are marked synthetic are left out of the real ones", real)
         splits = splits.map(lambda part: part.take(~part.synthetic))
@@ -125,10 +119,11 @@ def evaluate(
         "published": published,
         "lpips": perceptual is not None,
         "at_most": at_most,
-        "size": size,
-        "reading": reading.said(),
+        "size": reading.size,
+        "channels": reading.channels,
+        "reading": reading.as_config(),
         "seed": seed,
-        "split_seed": split_seed,
+        "split_seed": reading.split_seed,
         "device": str(fabric.device),
         "precision": str(fabric.strategy.precision.precision),
     }

@@ -6,27 +6,22 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import GateError, UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.experiment_options import RATIOS, ExperimentOptions
 from synthaug.cli.experiment_plan import plan
 from synthaug.cli.experiment_run import run_and_report
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
-    Channels,
     Config,
-    DataRoot,
     Device,
     DryRun,
     InceptionWeights,
     Json,
     Overwrite,
     Precision,
-    Size,
-    SplitSeed,
     numbers,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root
 
 
 @reads_files
@@ -95,11 +90,7 @@ def experiment(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out: finished trainings are not done again.")
     ] = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    size: Size = None,
-    channels: Channels = None,
-    root: DataRoot = None,
-    split_seed: SplitSeed = 0,
+    reading: ReadOptions = ReadOptions(),
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -111,7 +102,7 @@ def experiment(
 
     Exit status 3 when they harm.
     """
-    from synthaug.augment.datasets.load import load_dataset, reading_for
+    from synthaug.augment.datasets.load import load_dataset, options_for
 
     if fractions and labels_per_class:
         raise UsageError("--fractions and --labels-per-class: expected one of them")
@@ -138,26 +129,19 @@ def experiment(
         classifier=classifier,
         extractor=extractor,
         inception_weights=inception_weights,
-        size=size,
-        channels=channels,
-        split_seed=split_seed,
         reading=reading,
         device=device,
         precision=precision,
     )
     options.check()
-    root = data_root(root)
-    own = reading_for(reading, dataset, donor, options.other_unlabelled, root=root)
-    splits = load_dataset(dataset, root, size=size, channels=channels, split_seed=split_seed, reading=own)
+    splits = load_dataset(dataset, options_for(reading, dataset, donor, options.other_unlabelled))
     splits = options.with_rare_classes(splits)
     folder = run or Path("runs") / f"{splits.name}-experiment"
     out = Output(as_json)
     if dry_run:
         plan(splits, options, folder, out, effect, jobs)
         return
-    facts = run_and_report(
-        splits, options, folder, out, overwrite=overwrite, resume=resume, jobs=jobs, root=root
-    )
+    facts = run_and_report(splits, options, folder, out, overwrite=overwrite, resume=resume, jobs=jobs)
     if facts["verdict"] == "harms":
         raise GateError(f"harms: {facts['sentence']}")
 

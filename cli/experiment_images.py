@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from synthaug.augment.blend import match_classes
-from synthaug.augment.datasets.load import load_dataset, reading_for
+from synthaug.augment.datasets.load import load_dataset, options_for
 from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.fingerprint import SeenImages, count_known, refuse_leak
 from synthaug.augment.images import LabeledImages, Splits
@@ -15,7 +15,7 @@ from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.cli.blending import open_generator, read_synthetic
 from synthaug.cli.experiment_options import REST, ExperimentOptions
-from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.runtime import make_fabric
 from synthaug.cli.synthesis import DonorGenerator, FromFile, FromGenerator, JudgeOfSubset, with_names
 from synthaug.evaluation.experiment.arms import check_ratios
 from synthaug.evaluation.experiment.data import ExperimentData, Synthesize
@@ -27,7 +27,7 @@ from synthaug.generators.training.gan import check_images
 log = logging.getLogger("synthaug")
 
 
-def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: Path | None) -> ExperimentData:
+def laboratory(splits: Splits, options: ExperimentOptions, folder: Path) -> ExperimentData:
     """The images of the experiment and where synthetic ones come from; what cannot work is said here.
 
     Raises:
@@ -45,10 +45,8 @@ def laboratory(splits: Splits, options: ExperimentOptions, folder: Path, root: P
         partial(make_fabric, options.device, options.precision),
         folder,
         donor_share=options.donor_share if options.has_donor and options.donor is None else 0.0,
-        donor=(
-            donor_images(splits, options, root) if options.has_donor and options.donor is not None else None
-        ),
-        unlabelled=(None if options.unlabelled is None else unlabelled_images(splits, options, root)),
+        donor=(donor_images(splits, options) if options.has_donor and options.donor is not None else None),
+        unlabelled=(None if options.unlabelled is None else unlabelled_images(splits, options)),
     )
 
 
@@ -68,23 +66,15 @@ def renamed(pairs: tuple[str, ...], splits: Splits) -> dict[str, str]:
     return {theirs: here[name.lower()] for theirs, name in ours.items()}
 
 
-def other_images(splits: Splits, spec: str, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+def other_images(splits: Splits, spec: str, options: ExperimentOptions) -> LabeledImages:
     """Another data set's training images, read as the recipient's, in their size, channels and depth."""
     channels, side, _ = splits.train.image_shape
     others = (options.dataset, options.donor, options.other_unlabelled)
-    reading = reading_for(options.reading, spec, *others, root=data_root(root))
-    found = load_dataset(
-        spec,
-        data_root(root),
-        size=side,
-        channels=channels,
-        split_seed=options.split_seed,
-        reading=reading,
-    )
-    return matching(found.train, splits.train)
+    reading = replace(options_for(options.reading, spec, *others), size=side, channels=channels)
+    return matching(load_dataset(spec, reading).train, splits.train)
 
 
-def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+def donor_images(splits: Splits, options: ExperimentOptions) -> LabeledImages:
     """The donor's training images, in the recipient's size, channels and classes.
 
     Raises:
@@ -92,7 +82,7 @@ def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) 
         GateError: some are validation or test images of the recipient.
     """
     spec = options.donor or ""
-    found = other_images(splits, spec, options, root)
+    found = other_images(splits, spec, options)
     images = match_classes(with_names(found, renamed(options.donor_classes, splits)), splits.class_names)
     lacking = [name for name, n in images.counts().items() if not n]
     if lacking:
@@ -106,7 +96,7 @@ def donor_images(splits: Splits, options: ExperimentOptions, root: Path | None) 
     return images
 
 
-def unlabelled_images(splits: Splits, options: ExperimentOptions, root: Path | None) -> LabeledImages:
+def unlabelled_images(splits: Splits, options: ExperimentOptions) -> LabeledImages:
     """Training images of another data set, or the recipient's own, without labels and nobody held out.
 
     Of its own, "rest", every unit leaves its labelled subset out.
@@ -115,7 +105,7 @@ def unlabelled_images(splits: Splits, options: ExperimentOptions, root: Path | N
         DataError: all of them validate or test here.
     """
     spec = options.unlabelled or REST
-    found = splits.train if spec == REST else other_images(splits, spec, options, root)
+    found = splits.train if spec == REST else other_images(splits, spec, options)
     kept = unlabelled(found, splits)
     if not len(kept):
         raise DataError(f"--unlabelled {spec}: all {len(found)} images validate or test {splits.name}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 
 if TYPE_CHECKING:
     from synthaug.augment.images import Splits
@@ -42,10 +42,7 @@ class ExperimentOptions:
     classifier: str = "small-resnet"
     extractor: str = "domain"
     inception_weights: Path | None = None
-    size: int | None = None
-    channels: int | None = None
-    split_seed: int = 0
-    reading: ReadOptions = READ_DEFAULTS
+    reading: ReadOptions = ReadOptions()
     device: str = "auto"
     precision: str = "auto"
 
@@ -130,7 +127,8 @@ class ExperimentOptions:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, without what was not said: for config.toml and the report."""
         plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
-        plain["reading"] = self.reading.said() or None
+        plain |= {name: getattr(self.reading, name) for name in ("size", "channels", "split_seed")}
+        plain["reading"] = self.reading.as_config() or None
         return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items() if v is not None}
 
     @property

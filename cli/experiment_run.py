@@ -24,7 +24,6 @@ def run_and_report(
     overwrite: bool,
     resume: bool = False,
     jobs: int | None = None,
-    root: Path | None = None,
 ) -> dict[str, Any]:
     """Everything between the data and the report: the content of report.json."""
     from synthaug.cli.experiment_images import laboratory
@@ -36,7 +35,7 @@ def run_and_report(
 
     refuse_folder(folder, options, overwrite=overwrite, resume=resume)  # before the work of a minute
     design = options.design
-    lab = laboratory(splits, options, folder, root)
+    lab = laboratory(splits, options, folder)
     names = [name.strip() for name in options.extractor.split(",") if name.strip() != "none"]
     extractors = extractors_for(
         ["domain", *(name for name in names if name != "domain")] if names else [],

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.reading import ReadOptions
+from synthaug.augment.writing import WriteOptions
 from synthaug.cli.archive import (
     Resume,
     ToDicomWeb,
@@ -26,19 +26,16 @@ from synthaug.cli.gate import gate_of_export
 from synthaug.cli.options import (
     AllowNearCopies,
     Config,
-    DataRoot,
     Device,
     Format,
     GeneratorOption,
     Json,
     Overwrite,
     Seed,
-    Size,
-    SplitSeed,
     TrainingImages,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.runtime import make_fabric
 
 
 @reads_files
@@ -63,12 +60,9 @@ def export(
     to_dicomweb: ToDicomWeb = None,
     to_pacs: ToPacs = None,
     resume: Resume = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    writing: WriteOptions = WRITE_DEFAULTS,
-    size: Size = None,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
+    writing: WriteOptions = WriteOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     overwrite: Overwrite = False,
     config_file: Config = None,
@@ -80,7 +74,7 @@ def export(
     when near copies of training images are among the synthetic ones.
     """
     from synthaug.augment.archive.instances import exported_instances
-    from synthaug.augment.datasets.load import licence_of, load_dataset, path_of, read_part, reading_for
+    from synthaug.augment.datasets.load import licence_of, load_dataset, options_for, path_of, read_part
     from synthaug.augment.files.atomic import refuse_existing
     from synthaug.augment.formats.registry import format_of, read_attributes, write_images
     from synthaug.augment.progress import progress_bar
@@ -97,7 +91,6 @@ def export(
             "--format": format is not None,
             "--split": part != "all",
             "--synthetic-ratio": synthetic_ratio != 0,
-            "--size": size is not None,
             "--generator": generator is not None,
             "--synthetic": synthetic is not None,
         }
@@ -111,8 +104,7 @@ def export(
             out,
             resume=resume,
             training_images=training_images,
-            root=data_root(root),
-            split_seed=split_seed,
+            reading=reading,
             allow_near_copies=allow_near_copies,
         )
         return
@@ -131,13 +123,13 @@ def export(
         )
     if not synthetic_ratio and (generator or synthetic):
         raise UsageError("--generator, --synthetic: expected --synthetic-ratio too, the share they make up")
-    path = path_of(source, data_root(root))
-    theirs = training_images and reading_for(reading, training_images, source, root=data_root(root))
-    reading = reading_for(reading, source, training_images, root=data_root(root))
+    path = path_of(source, reading)
+    theirs = training_images and options_for(reading, training_images, source)
+    reading = options_for(reading, source, training_images)
     facts: dict[str, str | int | float]
     made_by = splits = None
     if synthetic_ratio:
-        splits = load_dataset(source, data_root(root), size=size, split_seed=split_seed, reading=reading)
+        splits = load_dataset(source, reading)
         where = str(make_fabric(device, "32-true").device)
         images, _ = blended_training_set(
             splits, synthetic_ratio, generator=generator, synthetic=synthetic, seed=seed, device=where
@@ -151,14 +143,14 @@ def export(
         licences = dict.fromkeys([str(of_source["licence"]), str(facts.get("licence", ""))])
         facts["licence"] = "; ".join(filter(None, licences))
     else:
-        images = read_part(source, data_root(root), part, size=size, split_seed=split_seed, reading=reading)
+        images = read_part(source, part, reading)
         facts = {"licence": licence_of(source)} if path is None else read_attributes(path)
     before = str(facts.pop(ATTRIBUTE, ""))
     stream = ImageStream.of(images, **{**facts, "source": Path(source).name})
     stream = replace(stream, origin=source if path is None else str(path.resolve()))
     data = [] if training_images is None else [training_images]
     if images.synthetic.any():
-        gate = gate_of_export(images, data, data_root(root), split_seed, made_by, splits, theirs or reading)
+        gate = gate_of_export(images, data, theirs or reading, made_by, splits)
         stream = gate.guard(stream, allow=allow_near_copies, before=before)
     elif training_images is not None:
         raise UsageError(f"--training-images: no image of {source} is marked synthetic, nothing to compare")

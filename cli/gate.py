@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 
 if TYPE_CHECKING:
     from synthaug.augment.images import LabeledImages, Splits
@@ -22,16 +22,13 @@ class _Source:
     """Where training images were read from, and how."""
 
     dataset: str
-    split_seed: int = 0
-    reading: ReadOptions = READ_DEFAULTS
+    reading: ReadOptions
 
 
 def gate_of_generator(
     synthesizer: "Synthesizer",
     training_images: str | None,
-    root: Path,
-    split_seed: int,
-    reading: ReadOptions = READ_DEFAULTS,
+    reading: ReadOptions = ReadOptions(),
 ) -> "MemorizationGate":
     """The generator's own training images where they are found, else the fingerprints in its file.
 
@@ -39,15 +36,14 @@ def gate_of_generator(
     generator's fingerprints say that it is all of its training set. A data set that is named is compared
     with, too.
 
+    Args:
+        reading: what is asked of `training_images`; the others are looked for below its data root.
+
     Raises:
         DataError: `training_images` names no data set.
     """
-    own = _training_set(synthesizer, root)
-    named = (
-        []
-        if training_images is None
-        else [_named(training_images, root, split_seed, synthesizer.image_shape, reading)]
-    )
+    own = _training_set(synthesizer, reading)
+    named = [] if training_images is None else [_named(training_images, synthesizer.image_shape, reading)]
     gate = _gate_of_all([*named, *([own] if own else [])])
     if own is None:
         gate = gate.also(_remembered(synthesizer))
@@ -59,11 +55,9 @@ def gate_of_generator(
 def gate_of_export(
     images: "LabeledImages",
     data: Sequence[str],
-    root: Path,
-    split_seed: int,
+    reading: ReadOptions = ReadOptions(),
     generator: "Synthesizer | None" = None,
     blended_with: "Splits | None" = None,
-    reading: ReadOptions = READ_DEFAULTS,
 ) -> "MemorizationGate":
     """For images of a file or a blend: the data sets that are named, and what the generators behind know.
 
@@ -71,7 +65,7 @@ def gate_of_export(
         data: data sets to compare with.
         generator: one that made some of the images; the shipped ones are known.
         blended_with: the data set whose training images stand beside them.
-        reading: what is asked of the files of `data`.
+        reading: what is asked of `data`; the others are looked for below its data root.
 
     Raises:
         DataError: a name of `data` is no data set's.
@@ -81,7 +75,7 @@ def gate_of_export(
     from synthaug.generators.sampling import Synthesizer, shipped
 
     sets = [] if blended_with is None else [_comparable(blended_with, images.image_shape)]
-    sets += [_named(spec, root, split_seed, images.image_shape, reading) for spec in dict.fromkeys(data)]
+    sets += [_named(spec, images.image_shape, reading) for spec in dict.fromkeys(data)]
     compared = bool(sets)
     unseen = []  # generators whose training images are not here
     made = images.take(images.synthetic)
@@ -90,7 +84,7 @@ def gate_of_export(
     for synthesizer in [*map(Synthesizer, shipped()), *([generator] if generator else [])]:
         rows = makers == synthesizer.card.sha256.encode()
         if (rows & unknown).any():
-            if (own := _training_set(synthesizer, root)) is not None:
+            if (own := _training_set(synthesizer, reading)) is not None:
                 sets.append(own)
             else:
                 unseen.append(synthesizer)
@@ -107,19 +101,16 @@ def gate_of_export(
     return gate
 
 
-def _named(
-    spec: str, root: Path, split_seed: int, image_shape: tuple[int, int, int], reading: ReadOptions
-) -> "Splits":
+def _named(spec: str, image_shape: tuple[int, int, int], reading: ReadOptions) -> "Splits":
     """A data set to compare with, named or at a path, at the smaller of both sizes."""
     from synthaug.augment.datasets.load import load_dataset
     from synthaug.augment.datasets.medmnist import find_medmnist, medmnist_names
 
     side, size = image_shape[1], None
     if spec in medmnist_names():  # the stored size next above the images', else the largest
-        stored = [s for s in (28, 64, 128, 224) if find_medmnist(spec, root, s)]
+        stored = [s for s in (28, 64, 128, 224) if find_medmnist(spec, reading.data_root, s)]
         size = next((s for s in stored if s >= side), max(stored, default=28))
-    splits = load_dataset(spec, root, size=size, split_seed=split_seed, reading=reading)
-    return _comparable(splits, image_shape)
+    return _comparable(load_dataset(spec, replace(reading, size=size, channels=None)), image_shape)
 
 
 def _comparable(splits: "Splits", image_shape: tuple[int, int, int]) -> "Splits":
@@ -169,55 +160,50 @@ def _warn_of_little(synthesizer: "Synthesizer") -> None:
         log.warning("generator %s knows no training images: near copies go unseen", synthesizer.name)
 
 
-def _training_set(synthesizer: "Synthesizer", root: Path) -> "Splits | None":
+def _training_set(synthesizer: "Synthesizer", reading: ReadOptions) -> "Splits | None":
     """The data set that a generator was trained on, if it is still there."""
-    for source in _likely_sources(synthesizer, root):
-        splits = _found(source, root, synthesizer.image_shape)
+    for source in _likely_sources(synthesizer, ReadOptions(root=reading.root)):
+        splits = _found(source, synthesizer.image_shape)
         if splits is not None and _is_training_set(splits, synthesizer):
             return splits
     return None
 
 
-def _likely_sources(synthesizer: "Synthesizer", root: Path) -> list[_Source]:
+def _likely_sources(synthesizer: "Synthesizer", reading: ReadOptions) -> list[_Source]:
     """What the run or the card speaks of, as far as it is on this machine."""
     from synthaug.augment.datasets.load import list_datasets
 
-    if of_run := _of_run(synthesizer.path.parent / "config.toml"):
+    if of_run := _of_run(synthesizer.path.parent / "config.toml", reading.root):
         return [of_run]
     words = synthesizer.card.data.lower().replace(",", " ").split()
     return [
-        _Source(row["name"]) for row in list_datasets(root) if row["found"] and row["name"].lower() in words
+        _Source(row["name"], reading)
+        for row in list_datasets(reading)
+        if row["found"] and row["name"].lower() in words
     ]
 
 
-def _of_run(config: Path) -> _Source | None:
+def _of_run(config: Path, root: Path | None) -> _Source | None:
     """What a run was trained on; None where its file says nothing of the kind."""
     try:
         facts: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
         source = facts["source"]
-        found = _Source(
-            str(source["dataset"]), int(source["split_seed"]), ReadOptions.of(source.get("reading", {}))
-        )
+        table = source.get("reading", {})
+        reading = ReadOptions.from_config(table, root=root, split_seed=int(source["split_seed"]))
+        found = _Source(str(source["dataset"]), reading)
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return found if found.dataset else None
 
 
-def _found(source: _Source, root: Path, image_shape: tuple[int, int, int]) -> "Splits | None":
+def _found(source: _Source, image_shape: tuple[int, int, int]) -> "Splits | None":
     """The data set as the generator was trained on it, if it is still there."""
     from synthaug.augment.datasets.load import load_dataset
     from synthaug.augment.errors import SynthaugError
 
     channels, side, _ = image_shape
     try:
-        return load_dataset(
-            source.dataset,
-            root,
-            size=side,
-            channels=channels,
-            split_seed=source.split_seed,
-            reading=source.reading,
-        )
+        return load_dataset(source.dataset, replace(source.reading, size=side, channels=channels))
     except SynthaugError:  # the images have moved on since
         return None
 

@@ -1,19 +1,20 @@
 """`synthaug generate`: exactly as many images as asked, of the classes asked, in the format of --out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions, as_flags
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.options import as_flags
+from synthaug.augment.reading import ReadOptions
+from synthaug.augment.writing import WriteOptions
 from synthaug.cli.files import reads_files, writes_files
 from synthaug.cli.gate import gate_of_generator
 from synthaug.cli.options import (
     AllowNearCopies,
     Config,
-    DataRoot,
     Device,
     DryRun,
     Format,
@@ -21,15 +22,14 @@ from synthaug.cli.options import (
     Json,
     Overwrite,
     Seed,
-    SplitSeed,
     TrainingImages,
 )
 from synthaug.cli.output import Output
 from synthaug.cli.remake import remake
-from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.runtime import make_fabric
 
 
-@reads_files
+@partial(reads_files, without=("size", "channels"))  # the images are of the generator's
 @writes_files
 def generate(
     classes: Annotated[
@@ -60,11 +60,9 @@ def generate(
         bool, typer.Option("--reject-near-copies", help="Replace near copies by the next of the sequence.")
     ] = False,
     allow_near_copies: AllowNearCopies = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    writing: WriteOptions = WRITE_DEFAULTS,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
+    writing: WriteOptions = WriteOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     overwrite: Overwrite = False,
     config_file: Config = None,
@@ -85,8 +83,8 @@ def generate(
     from synthaug.generators.sampling import Synthesizer, shipped_for
 
     out = Output(as_json)
-    if reading.said() and training_images is None and balance_with is None:
-        flags = as_flags(reading.said())
+    if reading.as_config() and training_images is None and balance_with is None:
+        flags = as_flags(reading.as_config())
         raise UsageError(f"{flags}: say which files by --training-images or --balance-with, or leave it out")
     if from_provenance is not None:
         others = {
@@ -109,8 +107,6 @@ def generate(
             training_images=training_images,
             allow_near_copies=allow_near_copies,
             writing=writing,
-            root=data_root(root),
-            split_seed=split_seed,
             reading=reading,
             device=str(make_fabric(device, "32-true").device),
             overwrite=overwrite,
@@ -133,7 +129,7 @@ def generate(
     elif per_class is not None:
         plan = dict.fromkeys(range(len(names)), per_class)
     else:
-        plan = _filling_up(balance_with or "", names, data_root(root), split_seed, reading)
+        plan = _filling_up(balance_with or "", names, reading)
     counts = {names[label]: count for label, count in plan.items()}
     path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
     kind = format_of(path, format)
@@ -145,12 +141,12 @@ def generate(
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
     gate_says = ""
     if not dry_run:
-        gate = gate_of_generator(synthesizer, training_images, data_root(root), split_seed, reading)
+        gate = gate_of_generator(synthesizer, training_images, reading)
         made = Making(synthesizer, plan, seed, gate, reject_near_copies, allow_near_copies)
         stream = made.stream()
         with progress_bar("generate", stream.total) as advance:
             if in_shards:
-                seen = training_digest(training_images, data_root(root), split_seed, reading)
+                seen = training_digest(training_images, reading)
                 made.write_shards(path, writing, seen, advance, resume=resume, overwrite=overwrite)
             else:
                 write_images(stream.watched(advance), path, format=kind, writing=writing, overwrite=overwrite)
@@ -169,15 +165,13 @@ def generate(
     )
 
 
-def _filling_up(
-    dataset: str, names: tuple[str, ...], root: Path, split_seed: int, reading: ReadOptions
-) -> dict[int, int]:
+def _filling_up(dataset: str, names: tuple[str, ...], reading: ReadOptions) -> dict[int, int]:
     """How many images of each label bring every class of a data set up to its largest."""
     from synthaug.augment.balance import sampling_plan
     from synthaug.augment.blend import match_classes
     from synthaug.augment.datasets.load import load_dataset
 
-    train = load_dataset(dataset, root, split_seed=split_seed, reading=reading).train
+    train = load_dataset(dataset, reading).train
     wanted = sampling_plan(match_classes(train, names).labels, len(names))
     plan = {label: count for label, count in enumerate(wanted) if count}
     if not plan:

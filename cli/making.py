@@ -10,7 +10,8 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import FORMATS, write_images
 from synthaug.augment.hdf5.file import SCHEMA
 from synthaug.augment.hdf5.partial import PartialSet
-from synthaug.augment.reading import ReadOptions, refuse_unheeded
+from synthaug.augment.options import refuse_unheeded
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import WriteOptions
 from synthaug.evaluation.memorization.gate import MemorizationGate
@@ -91,9 +92,9 @@ class Making:
         }
 
 
-def training_digest(training_images: str | None, root: Path, split_seed: int, reading: ReadOptions) -> str:
+def training_digest(training_images: str | None, reading: ReadOptions) -> str:
     """Tells the content of a data set that the gate compares with; empty where none is named."""
     if training_images is None:
         return ""
-    splits = load_dataset(training_images, root, split_seed=split_seed, reading=reading)
+    splits = load_dataset(training_images, reading)
     return f"{splits.train.digest()[:16]} {splits.val.digest()[:16]}"

@@ -71,13 +71,6 @@ DataRoot = Annotated[
     typer.Option("--data-root", envvar="SYNTHAUG_DATA", help="Where data sets are, and are downloaded to."),
 ]
 Seed = Annotated[int, typer.Option(help="Of every random number.", min=0, max=2**32 - 1)]
-SplitSeed = Annotated[
-    int, typer.Option(help="Of the train/val/test split, where it is drawn here.", min=0, max=2**31)
-]
-Size = Annotated[
-    int | None, typer.Option(help="Side in pixels; the data set's own by default.", min=8, max=1024)
-]
-Channels = Annotated[int | None, typer.Option(help="1 grey or 3 RGB; the data set's own by default.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Precision = Annotated[str, typer.Option(help="auto, 32-true or bf16-mixed.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")]

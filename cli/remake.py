@@ -24,8 +24,6 @@ def remake(
     training_images: str | None,
     allow_near_copies: bool,
     writing: WriteOptions,
-    root: Path,
-    split_seed: int,
     reading: ReadOptions,
     device: str,
     overwrite: bool,
@@ -59,9 +57,7 @@ def remake(
     if form := differing_form(images, list(makers.values())):
         out.say(f"the images of {file} were {form}; those made again are changed likewise")
     facts = {name: value for name, value in read_attributes(file).items() if name != ATTRIBUTE}
-    gates = [
-        gate_of_generator(maker, training_images, root, split_seed, reading) for maker in makers.values()
-    ]
+    gates = [gate_of_generator(maker, training_images, reading) for maker in makers.values()]
     gate = gates[0]
     for other in gates[1:]:
         gate = gate.also(other)

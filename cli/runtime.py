@@ -2,7 +2,6 @@
 
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthaug.augment.errors import UsageError
@@ -43,13 +42,6 @@ def _fast_bf16(device: str) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(supported())
-
-
-def data_root(chosen: Path | None) -> Path:
-    """The folder of data sets: as asked (--data-root, $SYNTHAUG_DATA), else the user's data folder."""
-    from platformdirs import user_data_path
-
-    return chosen if chosen is not None else user_data_path("synthaug")
 
 
 def cores() -> int:

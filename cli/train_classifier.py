@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.blending import blended_training_set
 from synthaug.cli.experiment_options import RATIOS
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
-    Channels,
     Config,
-    DataRoot,
     Device,
     DryRun,
     GeneratorOption,
@@ -22,11 +20,9 @@ from synthaug.cli.options import (
     Overwrite,
     Precision,
     Seed,
-    Size,
-    SplitSeed,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.runtime import make_fabric
 
 if TYPE_CHECKING:
     from synthaug.classifiers.training import TrainedClassifier
@@ -79,12 +75,8 @@ def train_classifier(
     ] = False,
     mixup: Annotated[float, typer.Option(help="Alpha of mixup, such as 0.2; 0 is off.", min=0.0)] = 0.0,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-classifier.")] = None,
-    size: Size = None,
-    reading: ReadOptions = READ_DEFAULTS,
-    channels: Channels = None,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -110,9 +102,7 @@ def train_classifier(
     refuse_existing(folder, overwrite)
     fabric = make_fabric(device, precision)
     try:
-        splits = load_dataset(
-            dataset, data_root(root), size=size, channels=channels, split_seed=split_seed, reading=reading
-        )
+        splits = load_dataset(dataset, reading)
     except DataError as error:
         hint = "" if "phantom" in str(error) else "; `--dataset phantom` needs no data"
         raise DataError(f"{error}{hint}") from None
@@ -151,10 +141,10 @@ def train_classifier(
     said = {ratio: [predict(one.trained.network, splits.val).probabilities] for ratio, one in tried.items()}
     chosen = chosen_ratio(said, splits.val) if len(ratios) > 1 else ratios[0]
     trained = tried[chosen].trained
-    read = {"size": size, "channels": channels, "split_seed": split_seed, "reading": reading.said()}
     facts: dict[str, Any] = {
         "dataset": dataset,
-        **read,
+        **{name: getattr(reading, name) for name in ("size", "channels", "split_seed")},
+        "reading": reading.as_config(),
         "synthetic_ratio": chosen,
         "synthetic": tried[chosen].origin,
         "images": tried[chosen].images,

@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.files import reads_files
 from synthaug.cli.options import (
-    Channels,
     Config,
-    DataRoot,
     Device,
     DryRun,
     Json,
     Overwrite,
     Precision,
     Seed,
-    Size,
-    SplitSeed,
 )
 from synthaug.cli.output import Output
-from synthaug.cli.runtime import data_root, make_fabric
+from synthaug.cli.runtime import make_fabric
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -79,12 +75,8 @@ def train_generator(
     ] = None,
     run: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<data set>-<preset>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-    reading: ReadOptions = READ_DEFAULTS,
-    size: Size = None,
-    channels: Channels = None,
-    root: DataRoot = None,
+    reading: ReadOptions = ReadOptions(),
     seed: Seed = 0,
-    split_seed: SplitSeed = 0,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -96,7 +88,7 @@ def train_generator(
     import shutil
     from dataclasses import asdict, replace
 
-    from synthaug.augment.datasets.load import licence_of, load_dataset, reading_for
+    from synthaug.augment.datasets.load import licence_of, load_dataset, options_for
     from synthaug.augment.files.atomic import refuse_existing
     from synthaug.generators.presets import preset as preset_named
     from synthaug.generators.runs import Source, train_run
@@ -130,20 +122,14 @@ def train_generator(
         refuse_existing(folder, overwrite)
     elif not folder.exists():
         raise UsageError(f"--resume: no run at {folder}, leave --resume out to start one")
-    theirs = unlabelled and reading_for(reading, unlabelled, dataset, root=data_root(root))
-    reading = reading_for(reading, dataset, unlabelled, root=data_root(root))
-    splits = load_dataset(
-        dataset, data_root(root), size=size, channels=channels, split_seed=split_seed, reading=reading
-    )
+    theirs = unlabelled and options_for(reading, unlabelled, dataset)
+    reading = options_for(reading, dataset, unlabelled)
+    splits = load_dataset(dataset, reading)
     shape = "×".join(str(n) for n in splits.train.image_shape)
     out.say(
         f"{splits.name}: training on {splits.train.counts()} ({shape}), {config.steps:,} steps into {folder}"
     )
-    more = (
-        _unlabelled(unlabelled, splits, data_root(root), split_seed, theirs, out)
-        if unlabelled and theirs
-        else None
-    )
+    more = _unlabelled(unlabelled, splits, theirs, out) if unlabelled and theirs else None
     if dry_run:
         out.result({"run": folder, "train": splits.train.counts(), "config": asdict(config)})
         return
@@ -156,7 +142,7 @@ def train_generator(
         shutil.rmtree(folder)
     words = f"{splits.name} train split, {len(splits.train)} images {shape}"
     place = str(Path(dataset).absolute()) if Path(dataset).exists() else dataset
-    source = Source(words, licence_of(dataset), place, split_seed, reading.said())
+    source = Source(words, licence_of(dataset), place, reading.split_seed, reading.as_config())
     training = train_run(
         splits.train,
         source,
@@ -190,10 +176,10 @@ def train_generator(
     )
 
 
-def _unlabelled(
-    name: str, splits: "Splits", root: Path, split_seed: int, reading: ReadOptions, out: Output
-) -> "LabeledImages":
+def _unlabelled(name: str, splits: "Splits", reading: ReadOptions, out: Output) -> "LabeledImages":
     """The training images of another data set, without those that validate or test here."""
+    from dataclasses import replace
+
     import numpy as np
 
     from synthaug.augment.datasets.load import load_dataset
@@ -201,9 +187,7 @@ def _unlabelled(
     from synthaug.augment.transforms import matching
 
     channels, side, _ = splits.train.image_shape
-    found = load_dataset(
-        name, root, size=side, channels=channels, split_seed=split_seed, reading=reading
-    ).train
+    found = load_dataset(name, replace(reading, size=side, channels=channels)).train
     more = matching(found, splits.train)
     held_out = SeenImages.of(splits.val) | SeenImages.of(splits.test)
     known = held_out.look_alikes(more)

@@ -8,6 +8,7 @@ import pytest
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.errors import GateError
 from synthaug.augment.fingerprint import SeenImages, canonical_fingerprints, image_fingerprints, refuse_leak
+from synthaug.augment.reading import ReadOptions
 
 # Published images per class; train, val, test where they are split; the copies that were in two splits.
 PUBLISHED = {
@@ -32,7 +33,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_data_set_loads_with_its_counts_and_no_image_twice(data_root, name):
     published, sizes, copies = PUBLISHED[name]
-    splits = load_dataset(name, data_root)
+    splits = load_dataset(name, ReadOptions(root=data_root))
     parts = (splits.train, splits.val, splits.test)
     found = {label: sum(part.counts()[label] for part in parts) for label in splits.class_names}
     assert found == {label: count - copies.get(label, 0) for label, count in published.items()}
@@ -47,21 +48,21 @@ def test_a_published_data_set_loads_with_its_counts_and_no_image_twice(data_root
 
 @pytest.mark.parametrize("name", ["chest-xray-folder", "ham10000", "skin-lesions"])
 def test_patients_of_a_published_data_set_stay_in_one_split(data_root, name):
-    splits = load_dataset(name, data_root)
+    splits = load_dataset(name, ReadOptions(root=data_root))
     who = [set(part.groups.tolist()) for part in (splits.train, splits.val, splits.test)]
     assert all(one.isdisjoint(other) for one, other in combinations(who, 2))
     assert name != "chest-xray-folder" or len(set.union(*who)) == 1007
 
 
 def test_the_official_test_split_of_chest_xray_pneumonia_stays_whole(data_root):
-    splits = load_dataset("chest-xray-pneumonia", data_root, size=64)
+    splits = load_dataset("chest-xray-pneumonia", ReadOptions(root=data_root, size=64))
     assert splits.official
     assert splits.test.counts() == {"NORMAL": 234, "PNEUMONIA": 390}
     assert splits.train.image_shape == (1, 64, 64)
 
 
 def test_chestmnist_holds_the_same_images_at_28_and_64_pixels(data_root):
-    small, large = (load_dataset("chestmnist", data_root, size=size) for size in (28, 64))
+    small, large = (load_dataset("chestmnist", ReadOptions(root=data_root, size=size)) for size in (28, 64))
     assert large.train.image_shape == (1, 64, 64)
     for part in ("train", "val", "test"):
         one, other = getattr(small, part), getattr(large, part)
@@ -70,7 +71,7 @@ def test_chestmnist_holds_the_same_images_at_28_and_64_pixels(data_root):
 
 
 def test_a_generator_trained_at_64_pixels_is_stopped_at_the_28_pixel_test_images(data_root):
-    small, large = (load_dataset("chestmnist", data_root, size=size) for size in (28, 64))
+    small, large = (load_dataset("chestmnist", ReadOptions(root=data_root, size=size)) for size in (28, 64))
     refuse_leak(small.test, SeenImages.of(large.train), "G")
     with pytest.raises(GateError, match="439 of 439 test images were in the training set of G"):
         refuse_leak(small.test, SeenImages.of(large.test), "G")
@@ -78,7 +79,7 @@ def test_a_generator_trained_at_64_pixels_is_stopped_at_the_28_pixel_test_images
 
 @pytest.mark.slow
 def test_mednist_loads_whole_from_its_archive(data_root):
-    splits = load_dataset("mednist", data_root)
+    splits = load_dataset("mednist", ReadOptions(root=data_root))
     parts = (splits.train, splits.val, splits.test)
     found = np.sum([list(part.counts().values()) for part in parts], axis=0)
     names = ("AbdomenCT", "BreastMRI", "ChestCT", "CXR", "Hand", "HeadCT")

@@ -17,19 +17,18 @@ from synthaug.augment.formats.folder import is_image_folder, summarise_folder
 from synthaug.augment.formats.registry import heeded, read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
-from synthaug.augment.reading import EVERYWHERE, READ_DEFAULTS, ReadOptions, refuse_unheeded
+from synthaug.augment.options import refuse_unheeded
+from synthaug.augment.reading import EVERYWHERE, ReadOptions
 from synthaug.augment.splits import draw_splits, recorded_splits
 from synthaug.augment.transforms import as_asked
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a data set: `load_dataset`'s arguments, and the options within its spec."""
+    """What is asked of a data set: `load_dataset`'s options, and the parameters within its spec."""
 
-    root: Path
-    reading: ReadOptions
-    split_seed: int
-    options: dict[str, float]
+    options: ReadOptions
+    parameters: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -50,53 +49,40 @@ class DatasetEntry:
     licence: str
 
 
-def load_dataset(
-    spec: str,
-    root: Path,
-    *,
-    size: int | None = None,
-    channels: int | None = None,
-    split_seed: int = 0,
-    reading: ReadOptions = READ_DEFAULTS,
-) -> Splits:
+def load_dataset(spec: str, options: ReadOptions = ReadOptions()) -> Splits:
     """Training, validation and test images of a data set.
 
     Args:
-        spec: a name of `datasets`, a folder below `root`, or a path (.h5, .npz, class folders, DICOM). The
-            phantom takes options: "phantom:n=2000,abnormal=0.1,seed=3".
-        root: where data sets are looked for and downloaded to.
-        size: side in pixels; None keeps the data set's own.
-        channels: 1 or 3; None keeps the data set's own.
-        split_seed: of splits drawn here; official splits do not depend on it.
-        reading: what else is asked of files at a path.
+        spec: a name of `datasets`, a folder below the data root, or a path (.h5, .npz, class folders, DICOM).
+            The phantom takes parameters: "phantom:n=2000,abnormal=0.1,seed=3".
+        options: what is asked of it; a named data set heeds `EVERYWHERE` only.
 
     Raises:
         DataError: unknown, missing, truncated or empty, in one line that says what to do.
         UsageError: something is asked of it that its format does not have.
     """
-    name, options = _parse(spec)
-    reading = replace(reading, size=size, channels=channels)
-    request = Request(root, reading, split_seed, options)
+    name, parameters = _parse(spec)
+    request = Request(options, parameters)
     entries = named_datasets()
     if name in entries:
-        refuse_unheeded(reading, EVERYWHERE, f"{name}, a data set with a form of its own,")
+        refuse_unheeded(options, EVERYWHERE, f"{name}, a data set with a form of its own,")
         splits = entries[name].load(request)
-    elif (path := path_of(spec, root)) is not None:
-        splits = _load_path(path, request)
+    elif (path := path_of(spec, options)) is not None:
+        splits = _load_path(path, options)
     else:
-        known = ", ".join([*entries, *local_folders(root)])
+        known = ", ".join([*entries, *local_folders(options.data_root)])
         raise DataError(f"no data set {spec!r}: expected a path or one of {known}")
-    return splits.map(lambda part: as_asked(part, reading))
+    return splits.map(lambda part: as_asked(part, options))
 
 
-def path_of(spec: str, root: Path) -> Path | None:
-    """Where a data set without a name of its own is: a path, or a folder below `root`; None if nowhere."""
+def path_of(spec: str, options: ReadOptions = ReadOptions()) -> Path | None:
+    """Where a data set without a name of its own is: a path, or below the data root; None if nowhere."""
     if _parse(spec)[0] in named_datasets():
         return None
-    return next((path for path in (Path(spec), root / spec) if path.exists()), None)
+    return next((path for path in (Path(spec), options.data_root / spec) if path.exists()), None)
 
 
-def reading_for(reading: ReadOptions, spec: str, *others: str | None, root: Path) -> ReadOptions:
+def options_for(options: ReadOptions, spec: str, *others: str | None) -> ReadOptions:
     """What is asked of one of several data sets that are read together: what its format has.
 
     Args:
@@ -106,12 +92,12 @@ def reading_for(reading: ReadOptions, spec: str, *others: str | None, root: Path
         UsageError: something that none of them has.
     """
     specs = [spec, *filter(None, others)]
-    if len(specs) == 1:  # it is said where the files are read
-        return reading
-    paths = [path_of(one, root) for one in specs]
+    if len(specs) == 1:  # what does not fit is refused where the files are read
+        return options
+    paths = [path_of(one, options) for one in specs]
     known = [EVERYWHERE if path is None else heeded(path) for path in paths]
-    refuse_unheeded(reading, set(chain(*known)), " or ".join(specs))
-    return reading.only(known[0])
+    refuse_unheeded(options, set(chain(*known)), " or ".join(specs))
+    return options.only(known[0])
 
 
 def named_datasets() -> dict[str, DatasetEntry]:
@@ -119,7 +105,7 @@ def named_datasets() -> dict[str, DatasetEntry]:
     return {
         "phantom": DatasetEntry(_phantom, lambda root: None, None, ("normal", "abnormal"), "none, made here"),
         "mednist": DatasetEntry(
-            lambda r: load_mednist(r.root, r.split_seed),
+            lambda r: load_mednist(r.options.data_root, r.options.split_seed),
             find_mednist,
             58_954,
             ("AbdomenCT", "BreastMRI", "ChestCT", "CXR", "Hand", "HeadCT"),
@@ -140,7 +126,7 @@ def local_folders(root: Path) -> list[str]:
 def _medmnist_entry(name: str, facts: dict[str, Any]) -> DatasetEntry:
     multi_label = facts["task"].startswith("multi-label")
     return DatasetEntry(
-        load=lambda r: load_medmnist(name, r.root, r.reading.size),
+        load=lambda r: load_medmnist(name, r.options.data_root, r.options.size),
         find=lambda root: find_medmnist(name, root) or find_medmnist(name, root, 64),
         images=sum(facts["n_samples"].values()),
         classes=("normal", "abnormal") if multi_label else tuple(facts["label"].values()),
@@ -149,21 +135,23 @@ def _medmnist_entry(name: str, facts: dict[str, Any]) -> DatasetEntry:
 
 
 def _phantom(request: Request) -> Splits:
-    options = {"n": 2000.0, "abnormal": 0.25, "seed": 0.0} | request.options
-    unknown = set(options) - {"n", "abnormal", "seed"}
-    if unknown or not 0 < options["abnormal"] < 1:
-        raise DataError(f"phantom options {request.options}: expected n, abnormal (between 0 and 1) and seed")
-    n = round(options["n"])
-    abnormal = round(n * options["abnormal"])
-    images = phantom([n - abnormal, abnormal], request.reading.size or 64, round(options["seed"]))
-    return draw_splits(images, "phantom", val=0.15, test=0.35, seed=request.split_seed)
+    parameters = {"n": 2000.0, "abnormal": 0.25, "seed": 0.0} | request.parameters
+    unknown = set(parameters) - {"n", "abnormal", "seed"}
+    if unknown or not 0 < parameters["abnormal"] < 1:
+        raise DataError(
+            f"phantom options {request.parameters}: expected n, abnormal (between 0 and 1) and seed"
+        )
+    n = round(parameters["n"])
+    abnormal = round(n * parameters["abnormal"])
+    images = phantom([n - abnormal, abnormal], request.options.size or 64, round(parameters["seed"]))
+    return draw_splits(images, "phantom", val=0.15, test=0.35, seed=request.options.split_seed)
 
 
-def _load_path(path: Path, request: Request) -> Splits:
-    images = read_images(path, request.reading)
+def _load_path(path: Path, options: ReadOptions) -> Splits:
+    images = read_images(path, options)
     if images.split is None:
-        return draw_splits(normal_first(images), path.stem, seed=request.split_seed)
-    return recorded_splits(images, path.stem, seed=request.split_seed)
+        return draw_splits(normal_first(images), path.stem, seed=options.split_seed)
+    return recorded_splits(images, path.stem, seed=options.split_seed)
 
 
 def _parse(spec: str) -> tuple[str, dict[str, float]]:
@@ -177,8 +165,9 @@ def _parse(spec: str) -> tuple[str, dict[str, float]]:
         raise DataError(f"{spec!r}: expected phantom:n=2000,abnormal=0.25,seed=0") from None
 
 
-def list_datasets(root: Path) -> list[dict[str, Any]]:
+def list_datasets(options: ReadOptions = ReadOptions()) -> list[dict[str, Any]]:
     """One row per data set: name, where it is found (or ""), images (None: unknown), classes, licence."""
+    root = options.data_root
     rows = []
     for name, entry in named_datasets().items():
         found = "built in" if name == "phantom" else str(entry.find(root) or "")
@@ -199,15 +188,7 @@ def licence_of(spec: str) -> str:
     return entry.licence if entry else "as the source data set's"
 
 
-def read_part(
-    spec: str,
-    root: Path,
-    part: str = "all",
-    *,
-    size: int | None = None,
-    split_seed: int = 0,
-    reading: ReadOptions = READ_DEFAULTS,
-) -> LabeledImages:
+def read_part(spec: str, part: str = "all", options: ReadOptions = ReadOptions()) -> LabeledImages:
     """Images of a file as they stand in it, or of a data set's train, val, test or all.
 
     Raises:
@@ -216,8 +197,8 @@ def read_part(
     """
     path = Path(spec)
     if part == "all" and path.exists() and spec not in named_datasets():
-        return read_images(path, replace(reading, size=size))
-    splits = load_dataset(spec, root, size=size, split_seed=split_seed, reading=reading)
+        return read_images(path, options)
+    splits = load_dataset(spec, options)
     if part == "all":
         return splits.joined()
     if part not in PARTS:

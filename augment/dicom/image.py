@@ -39,7 +39,7 @@ from synthaug.augment.dicom.codes import (
 )
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.pseudonym import pseudonym
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 # The same image gets the same UID on every machine: a name-based UUID under the root 2.25 (PS3.5 B.2).
 UID_NAMESPACE = uuid.UUID("9a4bd3bb-6d6f-5b8e-9f0e-3d0f3a2c7a51")
@@ -92,7 +92,7 @@ class Export:
     moment: datetime
     fingerprint: str
     gate: str = ""
-    writing: WriteOptions = WRITE_DEFAULTS
+    writing: WriteOptions = WriteOptions()
 
     def changing(self, images: LabeledImages, row: int, source: Source, position: int) -> Changing:
         """What is image `row`'s own; it is the `position`-th of the export."""

@@ -28,13 +28,13 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
 from synthaug.augment.files.walk import files_below
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
 VERSION = 1  # of how pixels are shown: another one does not take what the cache has
 
 
-def read_dicom(folder: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
+def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """Read every DICOM file under `folder`; each frame is an image.
 
     Files from `write_dicom` give back their pixels, labels, class names, order, synthetic flags, provenance

@@ -23,13 +23,13 @@ from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.clock import moment_of_writing
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream, write_facts
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 PIECE_IMAGES, PIECE_BYTES = 256, 8 << 20  # what a process gets at a time
 WORTH_PROCESSES = 50_000  # images: starting one process takes about as long as writing 10,000 of 64×64
 
 
-def write_dicom(stream: ImageStream, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
+def write_dicom(stream: ImageStream, folder: Path, writing: WriteOptions = WriteOptions()) -> None:
     """Write each image as `<class>/<position>.dcm`, a Secondary Capture of grey 8 or 16 bits or RGB 8 bits.
 
     UIDs are derived, not drawn: from generator, class, seed, index and pixels, and from all else that is said

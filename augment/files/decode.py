@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import Pixels
 from synthaug.augment.progress import progress_bar
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
 Opener = Callable[[str], IO[bytes]]
@@ -47,7 +47,7 @@ def decode_images(names: Sequence[str], open_file: Opener, size: int | None, cha
 def decode_files(
     names: Sequence[str],
     open_file: Opener,
-    reading: ReadOptions = READ_DEFAULTS,
+    reading: ReadOptions = ReadOptions(),
     stored: tuple[int, int, int] | None = None,
 ) -> Decoded:
     """Decode files to (N, C, H, W): 16 bits where all have that many or they are asked for, else 8.

@@ -20,9 +20,9 @@ from synthaug.augment.files.table import (
 from synthaug.augment.files.walk import is_file
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_order
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 FILE_COLUMNS = ("file", "filename", "path", "image", "image_id", "Image Index")
 LABEL_COLUMNS = ("label", "class", "target", "dx", "Finding Labels")
@@ -32,7 +32,7 @@ SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")  # tried in th
 LONGEST_NAME = 1024  # characters; more are some other text
 
 
-def read_csv(path: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
+def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """The pictures that the rows of a CSV file name, each relative to the file's own folder.
 
     A picture's suffix may be missing. The classes are the texts of the label's column, except that
@@ -76,7 +76,7 @@ def read_csv(path: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
     )
 
 
-def refuse_csv(stream: ImageStream, path: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
+def refuse_csv(stream: ImageStream, path: Path, writing: WriteOptions = WriteOptions()) -> None:
     """A CSV file holds no pixels.
 
     Raises:

@@ -30,14 +30,14 @@ from synthaug.augment.files.table import (
 from synthaug.augment.files.walk import files_below, is_picture
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_order
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import FACTS, ImageStream
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 log = logging.getLogger("synthaug")
 
 
-def read_folder(folder: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
+def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """All images below `folder`, labelled by the class folder they stand in, or by labels.csv.
 
     A train/, val/ or test/ level above the class folders is the images' split, unless labels.csv has a column
@@ -85,7 +85,7 @@ def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
     return _as_written(folder, names)[0], len(files)
 
 
-def write_folder(stream: ImageStream, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
+def write_folder(stream: ImageStream, folder: Path, writing: WriteOptions = WriteOptions()) -> None:
     """Write PNGs as [<split>/]<class>/<index>.png with a labels.csv that says which are synthetic.
 
     Without a class's images there is no folder of it, as torchvision's ImageFolder wants it; dataset.json has

@@ -19,7 +19,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.formats.npz_writer import write_npz
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages, Splits, concatenate
 from synthaug.augment.labels import normal_first
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import Attributes, plain_facts
 
@@ -49,7 +49,7 @@ def load_npz(path: Path, name: str, class_names: tuple[str, ...] | None = None) 
     return official_splits(train, val, test, name).map(normal_first)
 
 
-def read_npz(path: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
+def read_npz(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """All images of a MedMNIST file: train, val and test, with their split where more than train is there.
 
     Raises:

@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 Array = npt.NDArray[Any]
 
 
-def write_npz(stream: ImageStream, path: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
+def write_npz(stream: ImageStream, path: Path, writing: WriteOptions = WriteOptions()) -> None:
     """Write a MedMNIST file: each image into the part of its split, or all into train where there is none.
 
     Images of a batch without a split, among others that have one, go to train. Labels are uint8 where that is

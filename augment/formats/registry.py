@@ -18,11 +18,12 @@ from synthaug.augment.formats.npz import read_npz, read_npz_attributes, write_np
 from synthaug.augment.hdf5 import is_ours, read_hdf5, read_hdf5_attributes, write_hdf5
 from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.options import refuse_unheeded
 from synthaug.augment.pseudonym import without_names
-from synthaug.augment.reading import EVERYWHERE, READ_DEFAULTS, ReadOptions, refuse_unheeded
+from synthaug.augment.reading import EVERYWHERE, ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
 from synthaug.augment.transforms import as_asked
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def format_of(path: Path, name: str | None = None) -> str:
     return "dicom" if "dicom" in path.name.lower() or suffix == ".dcm" else "folder"
 
 
-def read_images(path: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
+def read_images(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """Read a file or folder of any format, as it is stored or as `reading` asks.
 
     Raises:
@@ -168,7 +169,7 @@ def write_images(
     path: Path,
     *,
     format: str | None = None,
-    writing: WriteOptions = WRITE_DEFAULTS,
+    writing: WriteOptions = WriteOptions(),
     overwrite: bool = False,
     write: Callable[[ImageStream, Path, WriteOptions], None] | None = None,
 ) -> None:

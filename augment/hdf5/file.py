@@ -31,9 +31,9 @@ from synthaug.augment.hdf5.shards import (
     write_shards,
 )
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
-from synthaug.augment.reading import READ_DEFAULTS, ReadOptions
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream, plain_facts
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 SCHEMA = "synthaug/2"
 SCHEMAS = ("synthaug/1", SCHEMA)  # the first had no /split
@@ -41,7 +41,7 @@ CHUNK_BYTES = 1 << 17  # what reading one image costs; as small as compression a
 TEXTS = {"groups": h5py.string_dtype(), "split": np.dtype("S5")}
 
 
-def write_hdf5(stream: ImageStream, path: Path, writing: WriteOptions = WRITE_DEFAULTS) -> None:
+def write_hdf5(stream: ImageStream, path: Path, writing: WriteOptions = WriteOptions()) -> None:
     """Write a stream of images as one file, or as an index with its shards beside it; `path` is new.
 
     Raises:
@@ -97,7 +97,7 @@ def write_file(stream: ImageStream, path: Path, compression: str = "gzip") -> No
             raise DataError(f"{path}: a stream of {at} images, expected {stream.total} as it said")
 
 
-def read_hdf5(path: Path, reading: ReadOptions = READ_DEFAULTS) -> LabeledImages:
+def read_hdf5(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """All images of a file, ours or another's; the pixels memory-mapped from the cache.
 
     Raises:

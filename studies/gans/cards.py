@@ -24,6 +24,7 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.reading import ReadOptions
 from synthaug.evaluation.fidelity.extractors import extractors_for
 
 COLUMNS = {"FID": "↓", "KID": "↓", "precision": "↑", "recall": "↑", "coverage": "↑"}
@@ -116,7 +117,7 @@ def synthaug(arguments: list[str], folder: str) -> Facts:
 
 def asked_class(images: LabeledImages, shipped: Shipped, data_root: Path) -> Facts:
     """Share of the images that the domain classifier gives the class asked for, and of real ones."""
-    splits = load_dataset(shipped.dataset, data_root, size=shipped.size)
+    splits = load_dataset(shipped.dataset, ReadOptions(root=data_root, size=shipped.size))
     (domain,) = extractors_for(["domain"], splits, fabric=one_thread())
     shares: Facts = {}
     for which, part in (("synthetic", images), ("floor", splits.val)):

@@ -14,6 +14,7 @@ import numpy as np
 from synthaug.augment.blend import match_classes
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.images import Indices, LabeledImages, Splits, concatenate
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.splits import draw_splits
 from synthaug.evaluation.protocol import content_order
 
@@ -151,7 +152,9 @@ def material(name: str, root: Path) -> Material:
         DataError: as `load_dataset`.
     """
     protocol = PROTOCOLS[name]
-    loaded = load_dataset(protocol.spec, root, size=protocol.side, channels=protocol.channels)
+    loaded = load_dataset(
+        protocol.spec, ReadOptions(root=root, size=protocol.side, channels=protocol.channels)
+    )
     known = DIVISIONS[protocol.division][0](loaded)
     made = protocol.classes or known.class_names
     if len(made) > 1:  # a classifier needs two classes at least

@@ -7,7 +7,7 @@ import numpy as np
 from synthaug.augment.dicom.writer import write_dicom
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 CLASSES = ("normal", "a/b \\ Lungenentzündung")
 GENERATOR = "0123456789abcdef" * 4
@@ -31,7 +31,7 @@ def blend(**kind: object) -> LabeledImages:
     return concatenate([real, made]).take([8, 0, 1, 5, 2, 6, 3, 7, 4])
 
 
-def export(what: LabeledImages, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> list[Path]:
+def export(what: LabeledImages, folder: Path, writing: WriteOptions = WriteOptions()) -> list[Path]:
     """The files written, in the order of their names."""
     write_dicom(ImageStream.of(what), folder, writing)
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in (".dcm", ""))

@@ -14,6 +14,7 @@ from synthaug.augment.datasets.load import licence_of, list_datasets, load_datas
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import concatenate
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 
 
@@ -34,7 +35,7 @@ class TestFiles:
     def test_of_every_format_are_data_sets_in_which_synthetic_images_only_train(self, tmp_path, tiny, target):
         both = concatenate([tiny((20, 20), patients=2), tiny((5, 5), synthetic=True)])
         write_images(ImageStream.of(both), tmp_path / target)
-        splits = load_dataset(str(tmp_path / target), tmp_path, size=16, channels=3)
+        splits = load_dataset(str(tmp_path / target), ReadOptions(root=tmp_path, size=16, channels=3))
         assert splits.train.image_shape == (3, 16, 16)
         assert splits.train.synthetic.sum() == 10
         assert not splits.val.synthetic.any()
@@ -45,26 +46,28 @@ class TestFiles:
         images = tiny((20, 20))
         wide = replace(images, pixels=np.pad(images.pixels, ((0, 0), (0, 0), (0, 0), (4, 4))))
         write_images(ImageStream.of(wide), tmp_path / "dicom")
-        assert load_dataset("dicom", tmp_path, size=8).test.digest() == load_dataset_of(images, tmp_path)
+        small = load_dataset("dicom", ReadOptions(root=tmp_path, size=8))
+        assert small.test.digest() == load_dataset_of(images, tmp_path)
 
     def test_are_read_whole_or_in_part(self, tmp_path, tiny):
+        below = ReadOptions(root=tmp_path)
         write_images(ImageStream.of(tiny((20, 20))), tmp_path / "x.h5")
         spec = str(tmp_path / "x.h5")
-        assert read_part(spec, tmp_path).digest() == tiny((20, 20)).digest()
-        assert read_part(spec, tmp_path, "test").digest() == load_dataset(spec, tmp_path).test.digest()
-        assert read_part("phantom:n=60", tmp_path, size=16).image_shape == (1, 16, 16)
+        assert read_part(spec, "all", below).digest() == tiny((20, 20)).digest()
+        assert read_part(spec, "test", below).digest() == load_dataset(spec, below).test.digest()
+        assert read_part("phantom:n=60", "all", ReadOptions(size=16)).image_shape == (1, 16, 16)
         with pytest.raises(UsageError, match="part 'name': expected train, val, test or all"):
-            read_part(spec, tmp_path, "name")
+            read_part(spec, "name", below)
 
 
 def load_dataset_of(images, folder):
     write_images(ImageStream.of(images), folder / "square.h5")
-    return load_dataset("square.h5", folder).test.digest()
+    return load_dataset("square.h5", ReadOptions(root=folder)).test.digest()
 
 
 class TestPhantom:
     def test_takes_its_options_from_the_name(self, tmp_path):
-        splits = load_dataset("phantom:n=100,abnormal=0.2,seed=3", tmp_path, size=16)
+        splits = load_dataset("phantom:n=100,abnormal=0.2,seed=3", ReadOptions(root=tmp_path, size=16))
         assert sum(sizes(splits)) == 100
         assert sum(part.counts()["abnormal"] for part in (splits.train, splits.val, splits.test)) == 20
         assert splits.train.groups[0].startswith("phantom-3-")
@@ -73,11 +76,11 @@ class TestPhantom:
     @pytest.mark.parametrize("options", ["n", "n=many", "size=3", "abnormal=1", "abnormal=nan", ""])
     def test_refuses_options_it_does_not_have(self, tmp_path, options):
         with pytest.raises(DataError, match=r"expected .*n.*abnormal.*seed"):
-            load_dataset(f"phantom:{options}", tmp_path)
+            load_dataset(f"phantom:{options}", ReadOptions(root=tmp_path))
 
     def test_too_small_for_three_splits_is_an_error(self, tmp_path):
         with pytest.raises(DataError, match="too few images"):
-            load_dataset("phantom:n=4", tmp_path, size=16)
+            load_dataset("phantom:n=4", ReadOptions(root=tmp_path, size=16))
 
 
 def test_an_unknown_name_lists_what_there_is(tmp_path, tiny):
@@ -85,7 +88,7 @@ def test_an_unknown_name_lists_what_there_is(tmp_path, tiny):
     with pytest.raises(
         DataError, match="no data set 'xray': expected a path or one of phantom, mednist"
     ) as error:
-        load_dataset("xray", tmp_path)
+        load_dataset("xray", ReadOptions(root=tmp_path))
     assert "pneumoniamnist" in str(error.value)
     assert str(error.value).endswith("my-xrays")
 
@@ -94,7 +97,7 @@ def test_the_table_shows_what_is_found_where(tmp_path, tiny):
     put(tiny((2, 3)), tmp_path / "mine")
     (tmp_path / "medmnist").mkdir()
     (tmp_path / "medmnist" / "bloodmnist.npz").touch()
-    rows = {row["name"]: row for row in list_datasets(tmp_path)}
+    rows = {row["name"]: row for row in list_datasets(ReadOptions(root=tmp_path))}
     assert rows["phantom"]["found"] == "built in"
     assert rows["bloodmnist"]["found"] == str(tmp_path / "medmnist" / "bloodmnist.npz")
     assert (rows["mednist"]["found"], rows["mednist"]["images"]) == ("", 58_954)
@@ -120,7 +123,7 @@ class TestMedMNIST:
     @pytest.mark.parametrize("folder", ["", "medmnist"])
     def test_is_found_below_the_data_root(self, tmp_path, folder):
         arrays = medmnist_file(tmp_path / folder / "pneumoniamnist.npz")
-        splits = load_dataset("pneumoniamnist", tmp_path)
+        splits = load_dataset("pneumoniamnist", ReadOptions(root=tmp_path))
         assert splits.official
         assert sizes(splits) == [8, 4, 6]
         assert (splits.test.pixels[:, 0] == arrays["test_images"]).all()
@@ -128,7 +131,7 @@ class TestMedMNIST:
 
     def test_with_normal_second_is_turned_round(self, tmp_path):
         arrays = medmnist_file(tmp_path / "breastmnist.npz")
-        splits = load_dataset("breastmnist", tmp_path)
+        splits = load_dataset("breastmnist", ReadOptions(root=tmp_path))
         assert splits.class_names == ("normal, benign", "malignant")
         for part in ("train", "val", "test"):
             assert (getattr(splits, part).labels == 1 - arrays[f"{part}_labels"][:, 0]).all()
@@ -137,23 +140,23 @@ class TestMedMNIST:
         arrays = medmnist_file(tmp_path / "chestmnist.npz", labels=14)
         arrays["train_labels"][3:] = 0
         np.savez(tmp_path / "chestmnist.npz", **arrays)
-        train = load_dataset("chestmnist", tmp_path).train
+        train = load_dataset("chestmnist", ReadOptions(root=tmp_path)).train
         assert train.class_names == ("normal", "abnormal")
         assert train.labels.tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
 
     def test_in_colour_and_in_its_own_larger_size(self, tmp_path):
         medmnist_file(tmp_path / "bloodmnist.npz", channels=3)
         medmnist_file(tmp_path / "bloodmnist_64.npz", channels=3, size=64)
-        assert load_dataset("bloodmnist", tmp_path).train.image_shape == (3, 28, 28)
-        large = load_dataset("bloodmnist", tmp_path, size=64).train
-        small = load_dataset("bloodmnist", tmp_path, size=32).train
+        assert load_dataset("bloodmnist", ReadOptions(root=tmp_path)).train.image_shape == (3, 28, 28)
+        large = load_dataset("bloodmnist", ReadOptions(root=tmp_path, size=64)).train
+        small = load_dataset("bloodmnist", ReadOptions(root=tmp_path, size=32)).train
         assert (large.image_shape, small.image_shape) == ((3, 64, 64), (3, 32, 32))
 
     def test_named_by_path_has_as_many_classes_as_its_highest_label_anywhere(self, tmp_path):
         arrays = medmnist_file(tmp_path / "own.npz")
         arrays["test_labels"][0] = 2
         np.savez(tmp_path / "own.npz", **arrays)
-        splits = load_dataset(str(tmp_path / "own.npz"), tmp_path)
+        splits = load_dataset(str(tmp_path / "own.npz"), ReadOptions(root=tmp_path))
         assert {part.class_names for part in (splits.train, splits.val, splits.test)} == {("0", "1", "2")}
 
     @pytest.mark.usefixtures("offline")
@@ -161,7 +164,7 @@ class TestMedMNIST:
         with pytest.raises(
             DataError, match=r"dermamnist: no dermamnist\.npz below .* could not be downloaded"
         ) as error:
-            load_dataset("dermamnist", tmp_path)
+            load_dataset("dermamnist", ReadOptions(root=tmp_path))
         assert "\n" not in str(error.value)
 
     def test_without_a_test_split_is_no_data_set(self, tmp_path, tiny):
@@ -169,7 +172,7 @@ class TestMedMNIST:
         with pytest.raises(
             DataError, match=r"made: found synthetic images only, expected real ones to validate and test on"
         ):
-            load_dataset(str(tmp_path / "made.npz"), tmp_path)
+            load_dataset(str(tmp_path / "made.npz"), ReadOptions(root=tmp_path))
 
 
 @pytest.fixture
@@ -187,12 +190,14 @@ def mednist(tmp_path, tiny):
 
 class TestMedNIST:
     def test_is_the_same_from_its_archive_and_from_its_folder(self, mednist):
-        packed, unpacked = (load_dataset("mednist", mednist / kind) for kind in ("packed", "unpacked"))
+        roots = (mednist / "packed", mednist / "unpacked")
+        packed, unpacked = (load_dataset("mednist", ReadOptions(root=root)) for root in roots)
         assert packed.class_names == ("BreastMRI", "CXR", "Hand")
         assert sizes(packed) == [24, 3, 3]
         assert packed.train.image_shape == (1, 64, 64)
         assert packed.train.digest() == unpacked.train.digest()
-        assert load_dataset("mednist", mednist / "packed", size=16).val.image_shape == (1, 16, 16)
+        small = load_dataset("mednist", ReadOptions(root=mednist / "packed", size=16))
+        assert small.val.image_shape == (1, 16, 16)
 
     @pytest.mark.parametrize("keep", [0, 200, -4000])
     def test_cut_short_is_an_error(self, mednist, keep):
@@ -221,17 +226,17 @@ class TestMedNIST:
         with tarfile.open(tmp_path / "MedNIST.tar.gz", "w:gz"):
             pass
         with pytest.raises(DataError, match="found no JPEG, expected MedNIST/<Class>"):
-            load_dataset("mednist", tmp_path)
+            load_dataset("mednist", ReadOptions(root=tmp_path))
 
     @pytest.mark.usefixtures("offline")
     @pytest.mark.filterwarnings("ignore")  # of what is imported to download it
     def test_that_is_nowhere_says_where_to_put_it(self, tmp_path):
         with pytest.raises(DataError, match=r"mednist: no MedNIST\.tar\.gz or MedNIST/ below") as error:
-            load_dataset("mednist", tmp_path)
+            load_dataset("mednist", ReadOptions(root=tmp_path))
         assert "\n" not in str(error.value)
 
     def refuses(self, path):
         with pytest.raises(DataError, match="expected the whole MedNIST archive") as error:
-            load_dataset("mednist", path.parent)
+            load_dataset("mednist", ReadOptions(root=path.parent))
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)

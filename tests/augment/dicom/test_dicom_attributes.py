@@ -17,12 +17,12 @@ from synthaug.augment.dicom import read_dicom
 from synthaug.augment.dicom.codes import FINDINGS
 from synthaug.augment.dicom.image import Export, Source, sha256
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 IDENTIFIED = Path(pydicom.__file__).parent / "data" / "test_files" / "CT_small.dcm"
 
 
-def one_of(class_name: str, folder: Path, writing: WriteOptions = WRITE_DEFAULTS) -> Dataset:
+def one_of(class_name: str, folder: Path, writing: WriteOptions = WriteOptions()) -> Dataset:
     """A written image of a class."""
     only = LabeledImages(images(1).pixels, np.zeros(1, np.int64), (class_name, "other"))
     return dcmread(export(only, folder, writing)[0])
@@ -83,7 +83,7 @@ class TestTheDescription:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("writing", [WRITE_DEFAULTS, DESCRIBED], ids=["plain", "described"])
+@pytest.mark.parametrize("writing", [WriteOptions(), DESCRIBED], ids=["plain", "described"])
 def test_every_file_is_the_one_that_highdicom_makes_alone(tmp_path, monkeypatch, kind, writing):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     sent = blend(**kind)

@@ -217,8 +217,8 @@ class TestBadFiles:
             "for name in ('pylibjpeg', 'libjpeg', 'openjpeg', 'gdcm', 'jpeg_ls'): sys.modules[name] = None\n"
             "from pathlib import Path\n"
             "from synthaug.augment.dicom import read_dicom\n"
-            "from synthaug.augment.reading import Reading\n"
-            f"read_dicom(Path({str(tmp_path)!r}), Reading(skip_bad=True))\n"
+            "from synthaug.augment.reading import ReadOptions\n"
+            f"read_dicom(Path({str(tmp_path)!r}), ReadOptions(skip_bad=True))\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         said = done.stderr.splitlines()[-1]

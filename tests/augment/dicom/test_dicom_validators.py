@@ -16,7 +16,7 @@ from dicom_exports import CLASSES, DESCRIBED, KINDS, export, images
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import WRITE_DEFAULTS, WriteOptions
+from synthaug.augment.writing import WriteOptions
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,7 +28,7 @@ def exported(n: int, folder: Path) -> list[Path]:
     """At least `n` files: grey and RGB from 8 and 16 bits, real and synthetic, described and not."""
     kinds = KINDS | {"rgb 16": {"channels": 3, "dtype": np.uint16}}  # which is written with 8, and a warning
     for name, kind in kinds.items():
-        for writing in (WRITE_DEFAULTS, DESCRIBED):
+        for writing in (WriteOptions(), DESCRIBED):
             for synthetic in (True, False):
                 made = ImageStream.of(images(-(-n // 16), synthetic=synthetic, **kind))
                 place = folder / name / writing.modality / str(synthetic)

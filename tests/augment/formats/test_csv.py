@@ -66,7 +66,7 @@ class TestColumns:
         parts = ["train", "val", "test"] * 4
         rows = [f"images/{k}.png,{'ab'[k % 2]},{part}" for k, part in enumerate(parts)]
         path = table("file,label,split", *rows, pictures=tuple(f"{k}.png" for k in range(12)))
-        splits = load_dataset(str(path), path.parent)
+        splits = load_dataset(str(path), ReadOptions(root=path.parent))
         assert splits.official
         assert numbers(splits.test) == [2, 5, 8, 11]
 

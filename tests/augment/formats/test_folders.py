@@ -23,52 +23,52 @@ def sizes(splits):
 class TestFolders:
     def test_of_class_folders_are_split_at_random_with_normal_first(self, tmp_path, tiny):
         put(tiny((20, 20), class_names=("Normal", "COVID")), tmp_path / "xrays")
-        splits = load_dataset("xrays", tmp_path)
+        splits = load_dataset("xrays", ReadOptions(root=tmp_path))
         assert (splits.name, splits.class_names, splits.official) == ("xrays", ("Normal", "COVID"), False)
         assert sizes(splits) == [28, 4, 8]
-        other = load_dataset(str(tmp_path / "xrays"), tmp_path / "nowhere", split_seed=1)
+        other = load_dataset(str(tmp_path / "xrays"), ReadOptions(root=tmp_path / "nowhere", split_seed=1))
         assert other.test.digest() != splits.test.digest()
 
     def test_of_train_valid_and_test_keep_their_own_split(self, tmp_path, tiny):
         for part, count, seed in (("train", 5, 1), ("valid", 2, 2), ("TEST", 3, 3)):
             put(tiny((count, count), seed=seed), tmp_path / "x" / part)
-        splits = load_dataset("x", tmp_path)
+        splits = load_dataset("x", ReadOptions(root=tmp_path))
         assert splits.official
         assert sizes(splits) == [10, 4, 6]
 
     def test_of_train_and_test_get_a_validation_part_from_train(self, tmp_path, tiny):
         put(tiny((20, 20), seed=1), tmp_path / "x" / "train")
         put(tiny((3, 3), seed=2), tmp_path / "x" / "test")
-        assert sizes(load_dataset("x", tmp_path)) == [36, 4, 6]
+        assert sizes(load_dataset("x", ReadOptions(root=tmp_path))) == [36, 4, 6]
 
     def test_with_long_class_names_in_one_split_are_merged(self, tmp_path, tiny):
         names = ("adeno_left.lobe_T2", "normal", "squamous_right")
         put(tiny((4, 4, 4), class_names=names), tmp_path / "x" / "train")
         put(tiny((2, 2, 2), class_names=names, seed=1), tmp_path / "x" / "valid")
         put(tiny((3, 3, 3), class_names=("adeno", "normal", "squamous"), seed=2), tmp_path / "x" / "test")
-        splits = load_dataset("x", tmp_path)
+        splits = load_dataset("x", ReadOptions(root=tmp_path))
         assert splits.train.counts() == {"adeno": 4, "normal": 4, "squamous": 4}
         assert splits.test.counts() == {"adeno": 3, "normal": 3, "squamous": 3}
 
     def test_with_similar_class_names_side_by_side_are_not_merged(self, tmp_path, tiny):
         put(tiny((10, 10), class_names=("pneumonia", "pneumonia_viral")), tmp_path / "x")
-        assert load_dataset("x", tmp_path).class_names == ("pneumonia", "pneumonia_viral")
+        assert load_dataset("x", ReadOptions(root=tmp_path)).class_names == ("pneumonia", "pneumonia_viral")
 
     def test_of_mixed_sizes_and_modes_are_loaded_at_the_size_asked_for(self, tmp_path):
         for label in ("a", "b"):
             (tmp_path / "x" / label).mkdir(parents=True)
             for k, mode in enumerate(["L", "RGB", "RGBA", "I;16", "P"] * 4):
                 Image.new(mode, (20 + k, 30), k).save(tmp_path / "x" / label / f"{label}{k}.png")
-        splits = load_dataset("x", tmp_path, size=12, channels=1)
+        splits = load_dataset("x", ReadOptions(root=tmp_path, size=12, channels=1))
         assert splits.train.image_shape == (1, 12, 12)
-        assert load_dataset("x", tmp_path, channels=3).train.image_shape == (3, 64, 64)
+        assert load_dataset("x", ReadOptions(root=tmp_path, channels=3)).train.image_shape == (3, 64, 64)
 
     def test_keep_patients_of_labels_csv_together(self, tmp_path, tiny):
         put(tiny((20, 20)), tmp_path / "x")
         files = sorted(path.relative_to(tmp_path / "x").as_posix() for path in (tmp_path / "x").glob("*/*"))
         rows = [f"{file},P{k // 2}" if k else f"{file}," for k, file in enumerate(files)]
         (tmp_path / "x" / "labels.csv").write_text("\ufefffile,patient_id\n" + "\n".join(rows), "utf-8")
-        splits = load_dataset("x", tmp_path)
+        splits = load_dataset("x", ReadOptions(root=tmp_path))
         assert len(splits.train.groups) == len(splits.train)
         together = concatenate([splits.train, splits.val, splits.test])
         assert set(together.groups.tolist()) == {files[0], *(f"P{k}" for k in range(20))}
@@ -81,20 +81,21 @@ class TestFolders:
             shutil.copy(path, tmp_path / "x" / path.name)
             rows.append(f"{path.name},{path.parent.name}")
         (tmp_path / "x" / "labels.csv").write_text("\n".join(rows))
-        flat, nested = load_dataset("x", tmp_path), load_dataset("classes", tmp_path)
-        assert read_part("x", tmp_path).counts() == read_part("classes", tmp_path).counts()
+        below = ReadOptions(root=tmp_path)
+        flat, nested = load_dataset("x", below), load_dataset("classes", below)
+        assert read_part("x", "all", below).counts() == read_part("classes", "all", below).counts()
         assert flat.class_names == nested.class_names == ("normal", "abnormal")
 
     def test_pass_over_hidden_files(self, tmp_path, tiny):
         put(tiny((10, 10)), tmp_path / "x")
         put(tiny((2, 2)), tmp_path / "x" / ".ipynb_checkpoints")
         (tmp_path / "x" / "normal" / "._000.png").write_text("a Mac was here")
-        assert sum(sizes(load_dataset("x", tmp_path))) == 20
+        assert sum(sizes(load_dataset("x", ReadOptions(root=tmp_path)))) == 20
 
     def test_of_16_bits_train_with_16_bits(self, tmp_path, tiny):
         put(tiny((20, 20), dtype=np.uint16), tmp_path / "x")
-        assert load_dataset("x", tmp_path).train.pixels.dtype == np.uint16
-        assert load_dataset("x", tmp_path, reading=ReadOptions(bits=8)).train.pixels.dtype == np.uint8
+        assert load_dataset("x", ReadOptions(root=tmp_path)).train.pixels.dtype == np.uint16
+        assert load_dataset("x", ReadOptions(root=tmp_path, bits=8)).train.pixels.dtype == np.uint8
 
     def test_of_mixed_depths_are_read_with_8_bits_and_a_warning(self, tmp_path, tiny, caplog):
         put(tiny((3, 3), dtype=np.uint16), tmp_path / "x")
@@ -124,7 +125,7 @@ class TestFolders:
         for k in range(0, 24, 2):  # of class normal
             (tmp_path / "x" / "normal" / f"{k:03d}.png").write_text("no picture")
         with pytest.raises(DataError, match=r"normal/000\.png: expected a whole image, found no image"):
-            read_part("x", tmp_path)
+            read_part("x", "all", ReadOptions(root=tmp_path))
         for _ in range(2):  # decoded, and from the cache
             caplog.clear()
             images = read_images(tmp_path / "x", ReadOptions(skip_bad=True))
@@ -167,14 +168,14 @@ class TestFolders:
         parts = ["Train", "valid", "test", "train"]
         rows = [f"{file},{parts[k % 4]}" for k, file in enumerate(files)]
         (tmp_path / "x" / "labels.csv").write_text("file,split\n" + "\n".join(rows))
-        splits = load_dataset("x", tmp_path)
+        splits = load_dataset("x", ReadOptions(root=tmp_path))
         assert splits.official
         assert sizes(splits) == [20, 10, 10]
         (tmp_path / "x" / "labels.csv").write_text("file,split\n" + "\n".join(f"{f},fold1" for f in files))
         with pytest.raises(
             DataError, match=r"split 'fold1' of abnormal/001\.png, expected train, val or test"
         ):
-            load_dataset("x", tmp_path)
+            load_dataset("x", ReadOptions(root=tmp_path))
 
     @pytest.mark.parametrize(
         ("table", "says"),
@@ -191,17 +192,17 @@ class TestFolders:
             Image.new("L", (8, 8)).save(tmp_path / "x" / name / "0.png")
         (tmp_path / "x" / "labels.csv").write_bytes(table)
         with pytest.raises(DataError, match=says) as error:
-            load_dataset("x", tmp_path)
+            load_dataset("x", ReadOptions(root=tmp_path))
         assert str(tmp_path / "x" / "labels.csv") in str(error.value)
         assert "\n" not in str(error.value)
-        row = next(row for row in list_datasets(tmp_path) if row["name"] == "x")
+        row = next(row for row in list_datasets(ReadOptions(root=tmp_path)) if row["name"] == "x")
         assert "labels.csv" in row["licence"]  # the table shows it, and goes on
 
     def test_with_an_image_outside_a_class_folder_are_refused(self, tmp_path, tiny):
         put(tiny((10, 10)), tmp_path / "x")
         Image.new("L", (8, 8)).save(tmp_path / "x" / "stray.png")
         with pytest.raises(DataError, match=r"x/stray\.png: expected every image in a class folder"):
-            load_dataset("x", tmp_path)
+            load_dataset("x", ReadOptions(root=tmp_path))
 
 
 @pytest.fixture

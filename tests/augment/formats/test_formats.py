@@ -263,5 +263,5 @@ def test_a_folder_of_pictures_and_dicom_is_not_half_read(tmp_path, tiny):
 
 def test_what_was_asked_of_the_files_comes_back_from_a_configuration_file():
     asked = ReadOptions(window=(40.0, 400.0), bits=16, skip_bad=True)
-    assert ReadOptions.of(asked.said()) == asked
-    assert asked.said() == tomllib.loads(tomli_w.dumps(asked.said()))
+    assert ReadOptions.from_config(asked.as_config()) == asked
+    assert asked.as_config() == tomllib.loads(tomli_w.dumps(asked.as_config()))

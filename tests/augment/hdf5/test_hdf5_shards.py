@@ -25,7 +25,7 @@ from synthaug.augment.hdf5 import write_hdf5
 from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream
-from synthaug.augment.writing import Writing
+from synthaug.augment.writing import WriteOptions
 
 target, moment = Path(sys.argv[1]), sys.argv[2]
 pixels = np.full((20, 1, 8, 8), 9, np.uint8)
@@ -44,7 +44,7 @@ def killed(path, to):  # one rename more, or none
 
 Path.replace = killed
 with replacing_set(target) as fresh:
-    write_hdf5(ImageStream.of(images), fresh, Writing(shard_size=6))
+    write_hdf5(ImageStream.of(images), fresh, WriteOptions(shard_size=6))
 """
 
 

@@ -23,6 +23,7 @@ from lightning_fabric import Fabric
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.training import ClassifierConfig, train_classifier
@@ -194,7 +195,7 @@ def data_set(data_root: Path) -> Callable[[str], Case]:
 
     def case(name: str) -> Case:
         if name not in cases:
-            splits = load_dataset(name, data_root)
+            splits = load_dataset(name, ReadOptions(root=data_root))
             splits = replace(splits, train=some(splits.train, 300), test=some(splits.test, 150))
             splits = replace(splits, val=some(splits.val, 200))
             other = phantom([100, 100], size=splits.train.image_shape[1], seed=3)
@@ -224,7 +225,7 @@ class TestOnRealData:
 
 @pytest.mark.slow
 def test_in_colour(data_root: Path):
-    splits = load_dataset("ham10000", data_root, size=64)
+    splits = load_dataset("ham10000", ReadOptions(root=data_root, size=64))
     splits = replace(
         splits, train=some(splits.train, 200), val=some(splits.val, 60), test=some(splits.test, 60)
     )

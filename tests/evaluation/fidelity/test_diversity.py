@@ -16,6 +16,7 @@ from torchvision.models import squeezenet1_1
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.reading import ReadOptions
 from synthaug.evaluation.fidelity.diversity import disjoint_pairs, diversity, ms_ssim_measure
 from synthaug.evaluation.fidelity.perceptual import Perceptual, perceptual_distance
 from synthaug.evaluation.protocol import comparable_sets, parts_of
@@ -169,7 +170,7 @@ def plain_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def test_two_halves_of_real_images_agree(data_root: Path, network: Perceptual):
-    real = load_dataset("chestmnist", data_root, size=64)
+    real = load_dataset("chestmnist", ReadOptions(root=data_root, size=64))
     rows = np.random.default_rng(0).permutation(len(real.train))[:600]
     halves = Splits(real.train.take(rows[:300]), real.train.take(rows[300:]), real.test)
     for score in scores_of(halves, halves.train, network, pairs=60).values():

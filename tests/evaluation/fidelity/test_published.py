@@ -11,6 +11,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.reading import ReadOptions
 from synthaug.evaluation.fidelity.pairs import MEASURES
 from synthaug.evaluation.fidelity.published import pixel_fd, published_form, random_partners
 from synthaug.evaluation.protocol import comparable_sets, parts_of
@@ -53,7 +54,7 @@ class TestWhatIsWrongWithIt:
             assert scores["unpaired MSE", part].gap.high < 0
 
     def test_a_mean_image_beats_real_images_of_pneumonia_mnist(self, data_root: Path):
-        real = load_dataset("pneumoniamnist", data_root)
+        real = load_dataset("pneumoniamnist", ReadOptions(root=data_root))
         scores = scores_of(real, mean_image_generator(real.train, 300))
         for part in ("overall", "normal", "pneumonia"):
             score = scores["unpaired PSNR", part]
@@ -63,13 +64,13 @@ class TestWhatIsWrongWithIt:
 
     def test_a_mean_image_scores_above_real_chests_as_published(self, data_root: Path):
         # published: 11.5 dB and 14.5 dB on the whole of ChestMNIST
-        real = load_dataset("chestmnist", data_root)
+        real = load_dataset("chestmnist", ReadOptions(root=data_root))
         score = scores_of(real, mean_image_generator(real.train, 120))["unpaired PSNR", "overall"]
         assert score.floor.value == pytest.approx(11.5, abs=1.5)
         assert score.value.value == pytest.approx(14.5, abs=1.5)
 
     def test_fog_of_the_same_covariance_is_near_the_floor_of_pixel_fd(self, data_root: Path):
-        real = load_dataset("pneumoniamnist", data_root)
+        real = load_dataset("pneumoniamnist", ReadOptions(root=data_root))
         draw = np.random.default_rng(0)
         fog = []
         for k in range(2):

@@ -10,6 +10,7 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Pixels
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.memorization.near_copies import CopyDetector
 
@@ -194,7 +195,7 @@ class TestWhatCannotBeCompared:
 
 
 def test_planted_copies_of_real_radiographs_are_found_at_few_false_alarms(data_root: Path):
-    splits = load_dataset("pneumoniamnist", data_root)
+    splits = load_dataset("pneumoniamnist", ReadOptions(root=data_root))
     detector = CopyDetector.fit(splits.train, splits.val)
     assert detector.near_copies(splits.test).mean() <= 0.01
     rows = np.random.default_rng(0).choice(len(splits.train), 100, replace=False)

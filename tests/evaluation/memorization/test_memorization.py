@@ -13,6 +13,7 @@ from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.memorization.near_copies import CopyDetector
 from synthaug.evaluation.memorization.nearness import Space, measure_space, membership_auroc
@@ -208,7 +209,7 @@ def test_what_does_not_fit_together_is_refused():
 
 
 def test_new_real_radiographs_give_nobody_away(data_root: Path):
-    splits = load_dataset("pneumoniamnist", data_root)
+    splits = load_dataset("pneumoniamnist", ReadOptions(root=data_root))
     detector = CopyDetector.fit(splits.train, splits.val)
     found = measure_memorization(splits.train, splits.val, splits.test, detector=detector)
     assert found.copied.value <= 0.01
