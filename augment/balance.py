@@ -38,21 +38,17 @@ def sampling_plan(
                 f"sampling strategy {sampling_strategy!r}: expected {', '.join(WORDS)}, number, list or dict"
             )
         smallest = int(counts.argmin())
-        filled = list(everyone)
-        if sampling_strategy == "minority":
-            filled = [smallest]
-        elif sampling_strategy == "not minority":
-            filled.remove(smallest)
-        wanted = dict.fromkeys(filled, int(counts.max()))
-    elif isinstance(sampling_strategy, Sequence):
-        wanted = dict.fromkeys(sampling_strategy, int(counts.max()))
-    else:
+        chosen = {"minority": [smallest], "not minority": [k for k in everyone if k != smallest]}
+        wanted = dict.fromkeys(chosen.get(sampling_strategy, everyone), int(counts.max()))
+    elif isinstance(sampling_strategy, float | int):
         if num_classes != 2 or not 0 < sampling_strategy <= 1:
             raise UsageError(
-                f"sampling strategy {sampling_strategy} for {num_classes} classes: expected two classes and a "
-                "share above 0, at most 1"
+                f"sampling strategy {sampling_strategy} for {num_classes} classes: expected two classes, "
+                "and a share above 0, at most 1"
             )
         wanted = {int(counts.argmin()): int(counts.max() * sampling_strategy)}
+    else:
+        wanted = dict.fromkeys(sampling_strategy, int(counts.max()))
     for label, total in wanted.items():
         if label not in everyone:
             raise UsageError(f"class {label} in the sampling strategy: expected 0..{num_classes - 1}")

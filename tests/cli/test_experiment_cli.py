@@ -10,6 +10,7 @@ import pytest
 from cli_runner import synthaug
 
 from synthaug.augment.datasets.load import load_dataset, named_datasets
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.experiment_images import laboratory
 from synthaug.cli.experiment_options import REST, ExperimentOptions
 from synthaug.cli.train_classifier import AUTO
@@ -96,13 +97,16 @@ def test_a_generator_made_elsewhere_may_have_another_size_and_other_names() -> N
 
 def test_a_donors_images_stay_its_own_where_a_generator_is_given() -> None:
     ours, theirs = TINY[1], "phantom:n=90,abnormal=0.5,seed=1"
-    options = ExperimentOptions(ours, "donor", theirs, generator="chest-xray", extractor="none", size=28)
-    splits = load_dataset(ours, Path(), size=28)
-    lab = laboratory(splits, options, Path("run"), Path())
+    small = ReadOptions(size=28)
+    options = ExperimentOptions(
+        ours, "donor", theirs, generator="chest-xray", extractor="none", reading=small
+    )
+    splits = load_dataset(ours, small)
+    lab = laboratory(splits, options, Path("run"))
     assert lab.has_donor  # so that its classifier competes
     assert lab.donor is not None
-    assert lab.donor.digest() == load_dataset(theirs, Path(), size=28).train.digest()
-    alone = laboratory(splits, replace(options, donor=None), Path("run"), Path())
+    assert lab.donor.digest() == load_dataset(theirs, small).train.digest()
+    alone = laboratory(splits, replace(options, donor=None), Path("run"))
     assert not alone.has_donor
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.reading import ReadOptions
 from synthaug.cli.experiment_options import ExperimentOptions
 from synthaug.cli.experiment_time import count_generators, expected_seconds, in_words, of_classifier
 
 DATA = "phantom:n=120,abnormal=0.4"
-OWN = ExperimentOptions(DATA, fractions=(0.1, 1.0), seeds=3, inits=2, size=28)
+OWN = ExperimentOptions(DATA, fractions=(0.1, 1.0), seeds=3, inits=2, reading=ReadOptions(size=28))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_generators_are_counted_as_they_are_trained(options: ExperimentOptions, 
 
 
 def test_time_goes_with_steps_trainings_and_what_runs_side_by_side() -> None:
-    splits = load_dataset(DATA, Path(), size=28)
+    splits = load_dataset(DATA, ReadOptions(size=28))
     short, long = replace(OWN, steps=10), replace(OWN, steps=10_000)
     assert of_classifier(splits, long) > 50 * of_classifier(splits, short) > 0
     made = replace(long, synthetic=Path("theirs.h5"))  # no generator to time

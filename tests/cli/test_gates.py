@@ -32,7 +32,7 @@ def _in_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def data() -> str:
     """A folder of 64 px images, not divided; the same images, made smaller, at every --size."""
-    images = load_dataset(DATA, Path(), size=64).joined()
+    images = load_dataset(DATA, ReadOptions(size=64)).joined()
     write_images(ImageStream.of(replace(images, split=None)), Path("data"))
     return "data"
 
@@ -107,13 +107,13 @@ def test_a_folder_with_somebodys_own_labels_csv_is_never_replaced() -> None:
 
 def test_the_gate_of_a_blend_compares_with_the_training_images_as_they_were_read() -> None:
     """Another reading of the same file would draw another split, whose training images are others."""
-    images = load_dataset(DATA, Path(), size=28).joined()
+    images = load_dataset(DATA, ReadOptions(size=28)).joined()
     families = np.array([f"F{k // 4}" for k in range(len(images))])
     with h5py.File("foreign.h5", "w") as file:
         file.update({"images": images.pixels[:, 0], "y": images.labels, "family": families.astype("S")})
     reading = ("--label-from", "y", "--group-from", "family")
     assert synthaug("export", "foreign.h5", "own.h5", *reading).status == 0
-    train = load_dataset("foreign.h5", Path(), reading=ReadOptions(label_from="y", group_from="family")).train
+    train = load_dataset("foreign.h5", ReadOptions(label_from="y", group_from="family")).train
     copies = replace(train, synthetic=np.ones(len(train), bool), groups=None)
     write_images(ImageStream.of(copies), Path("copies.h5"))
     run = synthaug(
@@ -131,28 +131,28 @@ def altered(images: LabeledImages) -> LabeledImages:
 
 
 def test_naming_other_training_images_does_not_hide_the_generators_own(generator: str) -> None:
-    copies = altered(load_dataset("data", Path(), size=32).train)
+    copies = altered(load_dataset("data", ReadOptions(size=32)).train)
     maker = Synthesizer(generator)
-    known = gate_of_generator(maker, None, Path(), 0).near_copies(copies)
+    known = gate_of_generator(maker, None, ReadOptions(root=Path())).near_copies(copies)
     assert known.mean() > 0.9
-    others = gate_of_generator(maker, "phantom:n=100,seed=5", Path(), 0)
+    others = gate_of_generator(maker, "phantom:n=100,seed=5", ReadOptions(root=Path()))
     assert others.near_copies(copies)[known].all()
     assert "of data" in others.against
     assert "of phantom" in others.against
     origin = np.array([(maker.card.sha256.encode(), 0, 0)] * len(copies), PROVENANCE)
     of_maker = replace(copies, provenance=origin)
-    exported = gate_of_export(of_maker, ["phantom:n=100,seed=5"], Path(), 0, maker)
+    exported = gate_of_export(of_maker, ["phantom:n=100,seed=5"], ReadOptions(root=Path()), maker)
     assert exported.near_copies(copies)[known].all()
 
 
 def test_training_images_are_read_as_asked(tiny: Callable[..., LabeledImages]) -> None:
     """Without the window, a bright ring decides how they are shown, and no copy is known."""
-    for k, image in enumerate(load_dataset("phantom:n=60", Path(), size=16).train.pixels[:, 0]):
+    for k, image in enumerate(load_dataset("phantom:n=60", ReadOptions(size=16)).train.pixels[:, 0]):
         levels = image.astype(np.int16)
         levels[0] = 20_000 + 100 * k
         foreign(Path("ct") / f"{'ab'[k % 2]}" / f"{k}.dcm", levels)
     reading = ReadOptions(window=(128, 256))
-    copies = altered(load_dataset("ct", Path(), reading=reading).train)
+    copies = altered(load_dataset("ct", reading).train)
     write_images(ImageStream.of(copies), Path("copies.h5"))
     command = ("export", "copies.h5", "out.npz", "--training-images", "ct")
     assert synthaug(*command).status == 0
@@ -171,13 +171,11 @@ def test_other_data_sets_are_read_as_the_first(tiny: Callable[..., LabeledImages
         images = tiny((60, 60), side=28, seed=seed)
         with h5py.File(f"{name}.h5", "w") as file:
             file.update({"images": images.pixels[:, 0], "y": images.labels})
-    reading = ReadOptions(label_from="y")
-    options = ExperimentOptions(
-        "mine.h5", "donor", "theirs.h5", unlabelled="theirs.h5", split_seed=1, reading=reading
-    )
-    splits = load_dataset("mine.h5", Path(), split_seed=1, reading=reading)
-    found = laboratory(splits, options, Path("run"), Path())
-    theirs = load_dataset("theirs.h5", Path(), split_seed=1, reading=reading).train
+    reading = ReadOptions(label_from="y", split_seed=1)
+    options = ExperimentOptions("mine.h5", "donor", "theirs.h5", unlabelled="theirs.h5", reading=reading)
+    splits = load_dataset("mine.h5", reading)
+    found = laboratory(splits, options, Path("run"))
+    theirs = load_dataset("theirs.h5", reading).train
     assert found.donor is not None
     assert found.unlabelled is not None
     assert found.donor.digest() == theirs.digest()

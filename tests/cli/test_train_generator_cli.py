@@ -10,6 +10,7 @@ from cli_runner import synthaug
 
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import write_images
+from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.presets import PRESETS
 from synthaug.generators.sampling import Synthesizer
@@ -83,7 +84,7 @@ def test_unlabelled_images_of_another_set_are_used_but_none_that_validates_or_te
 
 
 def test_a_set_whose_images_all_test_here_has_nothing_to_add():
-    test = load_dataset("phantom:n=160", Path(), size=28).test
+    test = load_dataset("phantom:n=160", ReadOptions(size=28)).test
     write_images(ImageStream.of(test), Path("same.h5"))
     run = synthaug("train-generator", *TINY, "--unlabelled", "same.h5", "--out", "r")
     assert run.status == 4
