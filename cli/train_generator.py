@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from synthaug.augment.images import LabeledImages, Splits
-    from synthaug.evaluation.fidelity.monitor import Judge
+    from synthaug.evaluation.fidelity.monitor import SampleMonitor
 
 
 @reads_files
@@ -163,14 +163,14 @@ def train_generator(
         config,
         folder,
         fabric=fabric,
-        judge=judge,
+        sample_monitor=judge,
         unlabelled=more,
         origin=origin,
         resume=resume,
         minutes=minutes,
     )
     whole = training.steps_done >= config.steps
-    best = training.watch.best_step
+    best = training.monitor.best_step
     kept = f", weights of step {best:,} (lowest KID)" if best else ""
     said = f"{training.steps_done:,} of {config.steps:,} steps done"
     out.say(f"{said}{kept}: {folder / 'generator.safetensors'}")
@@ -181,8 +181,8 @@ def train_generator(
             "run": folder,
             "generator": folder / "generator.safetensors",
             "steps_done": training.steps_done,
-            "steps_of_best": training.watch.best_step,
-            "rollbacks": training.watch.rollbacks,
+            "steps_of_best": training.monitor.best_step,
+            "rollbacks": training.monitor.rollbacks,
             "complete": whole,
             "train": splits.train.counts(),
             "config": asdict(config),
@@ -214,11 +214,11 @@ def _unlabelled(
     return kept
 
 
-def _judge(splits: "Splits", fabric: "Fabric", out: Output) -> "Judge | None":
+def _judge(splits: "Splits", fabric: "Fabric", out: Output) -> "SampleMonitor | None":
     from synthaug.evaluation.fidelity.extractors import extractors_for
-    from synthaug.evaluation.fidelity.monitor import can_judge, judge_of
+    from synthaug.evaluation.fidelity.monitor import can_monitor, sample_monitor_for
 
-    if not can_judge(splits):
+    if not can_monitor(splits):
         out.say("too few classes or validation images to watch the samples: the last weights are kept")
         return None
-    return judge_of(splits, extractors_for(["domain"], splits, fabric=fabric)[0])
+    return sample_monitor_for(splits, extractors_for(["domain"], splits, fabric=fabric)[0])
