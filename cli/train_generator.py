@@ -53,13 +53,14 @@ def train_generator(
     init_from: Annotated[
         str | None, typer.Option(help="Go on from a generator: a shipped name, a run folder or a file.")
     ] = None,
-    watch: Annotated[
+    monitor: Annotated[
         bool,
         typer.Option(
-            "--watch/--no-watch",
-            help="Look at samples beside validation images: undo a collapse, keep the best checkpoint.",
+            "--monitor/--no-monitor",
+            help="Compare samples with validation images: undo a collapse, keep the best checkpoint.",
         ),
     ] = True,
+    no_watch: Annotated[bool, typer.Option("--no-watch", hidden=True)] = False,
     interval: Annotated[
         int | None, typer.Option(help="Steps between looks, checkpoints and sample grids.", min=1)
     ] = None,
@@ -88,7 +89,7 @@ def train_generator(
         minutes=minutes,
         unlabelled=unlabelled,
         init_from=init_from,
-        monitor=watch,
+        monitor=monitor and not no_watch,
         resume=resume,
         overwrite=overwrite,
         device=device,

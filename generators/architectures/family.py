@@ -1,4 +1,4 @@
-"""What every generator/discriminator family shares: the two interfaces, and how a label enters."""
+"""What all generator/discriminator families have in common: two interfaces, and the label's encoding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from synthaug.augment.errors import UsageError
 
-UNKNOWN = -1  # the label of an image whose class nobody knows
+UNKNOWN = -1  # the label of an image of unknown class
 
 
 class GeneratorSize(TypedDict):
@@ -36,7 +36,9 @@ class DiscriminatorSize(TypedDict):
 
 
 class ConditionalGenerator(nn.Module):
-    """(latents (N, Z) standard normal, labels (N,) int64) -> images (N, C, H, W) in [-1, 1].
+    """(latents (N, Z + M) standard normal, labels (N,) int64) -> images (N, C, H, W) in [-1, 1].
+
+    The first Z numbers are the latent; the other M, in families that take noise, are its pixels.
 
     Args:
         num_classes: how many labels there are.
@@ -52,22 +54,27 @@ class ConditionalGenerator(nn.Module):
         self.latent_dim, self.width = latent_dim, width
 
     @property
+    def input_dim(self) -> int:
+        """Z + M."""
+        return self.latent_dim
+
+    @property
     def size(self) -> dict[str, int]:
         """The arguments that build this network again."""
         names = ("num_classes", "image_size", "channels", "latent_dim", "width")
         return {name: getattr(self, name) for name in names}
 
     def grow(self, progress: float) -> None:
-        """Be the network that belongs to this share of the training, 0 to 1; most are the same throughout."""
+        """Adapt to the fraction of the training that is done, 0 to 1 (progressive growing)."""
 
     def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
-        """Take in what there is to know of the real images of each class, (N, C, H, W) in [-1, 1]."""
+        """Store statistics of the real images of each class, (N, C, H, W) in [-1, 1]."""
 
 
 class ConditionalDiscriminator(nn.Module):
     """(images (N, C, H, W) in [-1, 1], labels (N,) int64) -> logits (N,); any real number (a critic's score).
 
-    A label of `UNKNOWN` asks for the unconditional judgement: is this an image of the data set at all?
+    A label of `UNKNOWN` asks for the unconditional logit: is this an image of the data set at all?
 
     Args:
         norm: what normalises the feature maps: a key of `NORMS`.
@@ -87,14 +94,14 @@ class ConditionalDiscriminator(nn.Module):
         self.norm, self.spectral = norm, spectral
 
     @property
-    def judges_batches(self) -> bool:
-        """Whether an image's logit depends on the batch: real and fake images must then not share one."""
+    def depends_on_batch(self) -> bool:
+        """Whether logits depend on the batch: real and fake images must then be in separate batches."""
         return self.norm == "batch"
 
     def prepare(self, images: Tensor, labels: Tensor) -> Tensor:
-        """What `forward` wants to see of images (N, C, H, W) in [-1, 1]: mostly themselves.
+        """Input of `forward` for images (N, C, H, W) in [-1, 1]: the identity in most families.
 
-        Augmentation and penalties on the slope act on what this gives.
+        Augmentation and gradient penalties act on its output.
         """
         return images
 
@@ -114,6 +121,7 @@ class Architecture:
         discriminator: builds the discriminator from the arguments of `ConditionalDiscriminator`.
         paper: that it follows.
         label: how the class enters, where the published network has none.
+        options: fields of `GANConfig` that its generator takes besides those of `ConditionalGenerator`.
         norms: keys of `NORMS` that its discriminator can carry, the published one first.
         spectral: whether the published discriminator is under spectral norm.
         size_step: the side of an image is a multiple of this.
@@ -127,6 +135,7 @@ class Architecture:
     norms: tuple[str, ...]
     spectral: bool = False
     size_step: int = 4
+    options: tuple[str, ...] = ()
     refuses: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -30,7 +30,8 @@ def build_networks(
     size = {"num_classes": num_classes, "image_size": image_size, "channels": channels, "width": config.width}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = family.generator(**size, latent_dim=config.latent_dim)
+        options = {name: getattr(config, name) for name in family.options}
+        generator = family.generator(**size, latent_dim=config.latent_dim, **options)
         spectral = family.spectral or config.spectral_norm
         discriminator = family.discriminator(**size, norm=norm, spectral=spectral)
     return (
@@ -40,10 +41,10 @@ def build_networks(
 
 
 def check_recipe(config: GANConfig) -> str:
-    """The discriminator's normalisation, a key of `family.NORMS`: the paper's own wherever that is sound.
+    """The discriminator's normalisation, a key of `family.NORMS`: the paper's own where the objective allows.
 
-    A penalty on the slope at each image asks for a discriminator that looks at each image alone; batch norm
-    gives way to layer norm then, as Gulrajani et al. 2017 (section 4) say.
+    A penalty on the gradient at each image requires logits that do not depend on other images of the batch:
+    batch norm is replaced by layer norm then (Gulrajani et al. 2017, section 4).
 
     Raises:
         UsageError: an architecture and an objective that do not go together, with the reason.

@@ -58,9 +58,7 @@ class TestResampling:
         pixels, labels = arrays
         flat = pixels.reshape(len(pixels), -1)
         sampler = clone(GANSampler(generator="pneumonia", shape=(28, 28)))
-        fitted = Pipeline([("gan", sampler), ("classifier", DummyClassifier())]).fit(
-            flat, labels
-        )
+        fitted = Pipeline([("gan", sampler), ("classifier", DummyClassifier())]).fit(flat, labels)
         assert fitted.predict(flat).shape == (42,)
 
     def test_whole_numbers_stand_for_the_generators_classes_in_order(self, arrays):

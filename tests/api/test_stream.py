@@ -15,6 +15,7 @@ def batches(workers: int, **more: object) -> list[tuple[torch.Tensor, torch.Tens
     return list(DataLoader(stream, batch_size=None, num_workers=workers))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
 def test_any_number_of_workers_gives_the_same_batches_in_the_same_order():
     alone = batches(0)
     assert [len(labels) for _, labels in alone] == [128, 128, 44]

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaug.augment.errors import UsageError
-from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.options import option
 from synthaug.augment.reading import ReadOptions
-from synthaug.augment.splits import with_rare_class
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line's help needs no images
+    from synthaug.augment.images import Splits
     from synthaug.evaluation.experiment.design import Design
 
 RATIOS = (0.1, 0.25, 0.5, 0.75)  # tried where none are given
@@ -50,15 +49,17 @@ class ExperimentOptions:
     """What an experiment is asked to do.
 
     Attributes:
-        dataset: a name or path, or the splits in memory.
+        dataset, donor, unlabelled: names or paths, or splits in memory.
+        generator: a name or path.
+        synthetic: a path, or images in memory.
         reading: how data sets are read.
     """
 
-    dataset: "str | Splits"
+    dataset: Any
     scenario: str = option(
         "own", "own: generators learn from the labelled subset; donor: from others' images."
     )
-    donor: "str | Splits | None" = option(
+    donor: Any = option(
         None, "The donor's data set; without it, part of the training patients.", type=str | None
     )
     donor_classes: tuple[str, ...] = option(
@@ -79,7 +80,7 @@ class ExperimentOptions:
     donors: int | None = option(
         None, "Donor splits, each with its own generator; 3 in the donor scenario.", low=1
     )
-    unlabelled: "str | Splits | None" = option(
+    unlabelled: Any = option(
         None,
         "More images, labels not used: a data set; or rest, the training images outside of the labelled "
         "subset (./rest is a folder).",
@@ -99,9 +100,7 @@ class ExperimentOptions:
     arms: str = option("full", "full: every classical arm and competitor; core: few.")
     preset: str = option("synthaug", "Recipe of the generators trained here.")
     generator: Any = option(None, "Use this generator instead of training any.", type=str | None)
-    synthetic: "Path | LabeledImages | None" = option(
-        None, "Use these images instead of a generator.", type=Path | None
-    )
+    synthetic: Any = option(None, "Use these images instead of a generator.", type=Path | None)
     generator_steps: int = option(2000, "Updates of each generator.", low=1)
     steps: int = option(500, "Updates of each classifier, the same for every arm.", low=1)
     classifier: str = option("small-resnet", "small-resnet, timm/…, torchvision/… or monai/….")
@@ -174,12 +173,14 @@ class ExperimentOptions:
                 "competitor that does is left out, expected --arms full"
             )
 
-    def with_rare_classes(self, splits: Splits) -> Splits:
+    def with_rare_classes(self, splits: "Splits") -> "Splits":
         """The data set, a class of its training images cut to a share where `rare_classes` asks for it.
 
         Raises:
             UsageError, DataError: no such class, no such share, or too few images.
         """
+        from synthaug.augment.splits import with_rare_class
+
         for text in self.rare_classes:
             name, _, share = text.rpartition("=")
             if not share.replace(".", "", 1).isdigit():
@@ -198,7 +199,7 @@ class ExperimentOptions:
         return self.fractions == (1.0,) and not self.labels_per_class and not self.rare_classes
 
     @property
-    def other_unlabelled(self) -> "str | Splits | None":
+    def other_unlabelled(self) -> Any:
         """The data set of unlabelled images, where they are not those of `dataset` itself."""
         return None if self.unlabelled == REST else self.unlabelled
 
@@ -233,8 +234,8 @@ def _plain(value: Any) -> Any:
     """A value as TOML and JSON have it; data in memory by name."""
     if isinstance(value, tuple):
         return list(value)
-    if isinstance(value, Splits):
-        return f"{value.name} (in memory)"
-    if isinstance(value, LabeledImages):
-        return f"{len(value)} images in memory"
-    return value if isinstance(value, str | int | float | dict) else str(value)
+    if isinstance(value, str | int | float | dict):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    return f"{getattr(value, 'name', 'images')} (in memory)"
