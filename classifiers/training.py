@@ -35,7 +35,7 @@ class ClassifierConfig:
         name: see `architectures.build_classifier`.
         steps: optimiser updates; the same budget for every arm of an experiment.
         batch_size: images per update.
-        lr: AdamW's largest step size, reached after a tenth of the steps, then a cosine to zero.
+        lr: AdamW's largest learning rate, reached after a tenth of the steps, then a cosine to zero.
         weight_decay: AdamW's.
         balanced: draw every class equally often instead of as often as it occurs.
         augment: classical augmentation of the training images (`transforms.classical_augmentation`).
@@ -43,8 +43,8 @@ class ClassifierConfig:
         seed: initial weights and dropout, and with the step number every batch.
         mixup: alpha of mixup's Beta(alpha, alpha), 0 for none (Zhang et al. 2018, who found 0.1 to 0.4 best).
         class_weights: weigh the loss by inverse class frequency; instead of `balanced`, not with it.
-        teacher_weight: share of a teacher's probabilities in the targets, the labels have the rest; without a
-            teacher it means nothing.
+        teacher_weight: weight of a teacher's probabilities in the targets, the labels have the rest; unused
+            without a teacher.
 
     Raises:
         UsageError: a value that no training can have.
@@ -67,7 +67,7 @@ class ClassifierConfig:
         if not 0 <= self.mixup < math.inf:
             raise UsageError(f"mixup {self.mixup}: expected Beta's alpha above 0, such as 0.2, or 0 for none")
         if not 0 <= self.teacher_weight <= 1:
-            raise UsageError(f"teacher weight {self.teacher_weight}: expected a share of the loss, 0 to 1")
+            raise UsageError(f"teacher weight {self.teacher_weight}: expected a weight from 0 to 1")
         if self.balanced and self.class_weights:
             raise UsageError("class-balanced sampling and class weights correct twice: expected one of them")
 

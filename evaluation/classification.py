@@ -13,7 +13,7 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.scores import auroc
 from synthaug.classifiers.training import TrainedClassifier
-from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, Score, bootstrap
+from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, ScoreFunction, bootstrap
 
 SPECIFICITY = 0.9  # at which sensitivities are compared
 AT_SPECIFICITY = f"sensitivity at specificity {SPECIFICITY:g}"
@@ -72,10 +72,10 @@ def balanced_accuracy(labels: Labels, decided: Labels) -> float:
 
 def class_recalls(labels: Labels, decided: Labels, classes: int) -> npt.NDArray[np.float64]:
     """(K,) share of each class's images found; NaN for a class that has none."""
-    found: npt.NDArray[np.float64] = recall_score(
+    recalls: npt.NDArray[np.float64] = recall_score(
         labels, decided, labels=np.arange(classes), average=None, zero_division=np.nan
     )
-    return found
+    return recalls
 
 
 def sensitivity(labels: Labels, decided: Labels) -> float:
@@ -103,9 +103,9 @@ def flagged_sensitivity(labels: Labels, flagged: npt.NDArray[np.bool_]) -> float
 
 # What ranks images is scored on probabilities, so no threshold can move it, and so is how far they can be
 # believed; the rest on decided classes.
-RANKING: dict[str, Score] = {"AUROC": auroc, "AUPRC": auprc}
-CALIBRATION: dict[str, Score] = {"Brier score": brier_score, "ECE": calibration_error}
-DECIDING: dict[str, Score] = {
+RANKING: dict[str, ScoreFunction] = {"AUROC": auroc, "AUPRC": auprc}
+CALIBRATION: dict[str, ScoreFunction] = {"Brier score": brier_score, "ECE": calibration_error}
+DECIDING: dict[str, ScoreFunction] = {
     "accuracy": accuracy,
     "balanced accuracy": balanced_accuracy,
     "sensitivity": sensitivity,
@@ -160,8 +160,8 @@ def classifier_scores(
     specific: Probabilities | None = None,
 ) -> dict[str, float]:
     """Every score as a bare number, for means over trainings; arguments as of `evaluate_classifier`."""
-    said = _said(probabilities, threshold, specific)
-    return {name: score(labels, answers) for name, (score, answers) in said.items()}
+    inputs = _score_inputs(probabilities, threshold, specific)
+    return {name: score(labels, answers) for name, (score, answers) in inputs.items()}
 
 
 def evaluate_classifier(
@@ -178,15 +178,15 @@ def evaluate_classifier(
         specific: (K,) thresholds from validation images (`specific_thresholds`); None leaves the sensitivity
             at that specificity out.
     """
-    said = _said(probabilities, threshold, specific)
-    found = {
-        name: bootstrap(score, test.labels, answers, test.groups) for name, (score, answers) in said.items()
+    inputs = _score_inputs(probabilities, threshold, specific)
+    estimates = {
+        name: bootstrap(score, test.labels, answers, test.groups) for name, (score, answers) in inputs.items()
     }
     # a resample's repeats count as miscalibration too: the error rises, its spread is what can be used
-    error = found["ECE"]
+    error = estimates["ECE"]
     half = (error.high - error.low) / 2
-    found["ECE"] = replace(error, low=max(0.0, error.value - half), high=min(1.0, error.value + half))
-    return found
+    estimates["ECE"] = replace(error, low=max(0.0, error.value - half), high=min(1.0, error.value + half))
+    return estimates
 
 
 def score_on_test(trained: TrainedClassifier, splits: Splits) -> dict[str, Estimate]:
@@ -205,9 +205,9 @@ def _scored(probabilities: Probabilities) -> Iterable[int]:
     return [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
 
 
-def _said(
+def _score_inputs(
     probabilities: Probabilities, threshold: float | None, specific: Probabilities | None
-) -> dict[str, tuple[Score, npt.NDArray[Any]]]:
+) -> dict[str, tuple[ScoreFunction, npt.NDArray[Any]]]:
     """Each score with what it is a score of."""
     decided = decide(probabilities, threshold)
     flagged = (

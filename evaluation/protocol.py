@@ -68,8 +68,8 @@ def comparable_sets(real: Splits, synthetic: LabeledImages, *, largest: int = LA
         raise DataError(f"{real.name}: images of {side}×{width} pixels: expected square ones, give --size")
     pool = match_classes(synthetic, real.class_names)
     if min(len(pool), len(real.val)) < SMALLEST:
-        found = f"{len(pool)} synthetic images, {len(real.val)} held-out real ones"
-        raise DataError(f"{found}: expected at least {SMALLEST} of each to score fidelity")
+        counts = f"{len(pool)} synthetic images, {len(real.val)} held-out real ones"
+        raise DataError(f"{counts}: expected at least {SMALLEST} of each to score fidelity")
     return Sets(
         _some(real.train, largest, seed),
         _some(real.val, largest, seed),

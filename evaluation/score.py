@@ -101,7 +101,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Table:
+class ScoreTable:
     """Scores of one extractor, or of one form of pairs, that belong side by side."""
 
     title: str
@@ -143,10 +143,10 @@ class Table:
         return next(score for score in self.scores if score.part == part)
 
 
-def tables(scores: Sequence[Score]) -> list[Table]:
+def tables(scores: Sequence[Score]) -> list[ScoreTable]:
     """The scores by protocol; measures of pairs, each with a protocol of its own, by their kind of pairs."""
     groups: dict[str, list[Score]] = {}
     for score in scores:
         title = str(score.protocol) if score.protocol.dimensions else score.protocol.name
         groups.setdefault(title, []).append(score)
-    return [Table(title, members) for title, members in groups.items()]
+    return [ScoreTable(title, members) for title, members in groups.items()]

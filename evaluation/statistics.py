@@ -11,8 +11,8 @@ from synthaug.augment.errors import DataError
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
-# (labels (N,), what a classifier said of each image: probabilities (N, K) or classes (N,)) -> value
-Score = Callable[[Labels, npt.NDArray[Any]], float]
+# (labels (N,), what a classifier predicts of each image: probabilities (N, K) or classes (N,)) -> value
+ScoreFunction = Callable[[Labels, npt.NDArray[Any]], float]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def resample_groups(
     by_group = np.argsort(numbers, kind="stable")  # the rows, group after group
     starts = np.cumsum(sizes) - sizes
     classes = len(np.unique(labels))
-    found = 0
+    drawn_rounds = 0
     for _ in range(20 * rounds):
         drawn = rng.integers(len(sizes), size=len(sizes))
         lengths = sizes[drawn]
@@ -58,14 +58,14 @@ def resample_groups(
         rows = by_group[np.arange(len(shift)) + shift]
         if len(np.unique(labels[rows])) == classes:
             yield rows
-            found += 1
-        if found == rounds:
+            drawn_rounds += 1
+        if drawn_rounds == rounds:
             return
     raise DataError("too few patients per class for a bootstrap by patient: add test images")
 
 
 def bootstrap(
-    score: Score,
+    score: ScoreFunction,
     labels: Labels,
     answers: npt.NDArray[Any],
     groups: npt.NDArray[np.generic] | None = None,

@@ -1,12 +1,11 @@
 """Writing DICOM: Secondary Capture files, one folder per class. `dicom.py` reads them back.
 
-`dicom/image.py` says what stands in a file, `dicom/template.py` makes many quickly, `dicom/processes.py` with
+`dicom/image.py` says what stands in a file, `dicom/template.py` makes many quickly, `files/processes.py` with
 several processes.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -17,10 +16,10 @@ from joblib import cpu_count
 from synthaug.augment.dicom.codes import refuse_wrong_terms
 from synthaug.augment.dicom.directory import FILE_NAME, Entry, file_id, write_dicomdir
 from synthaug.augment.dicom.image import Export, Source, can_be_noted, derived_uid, sha256
-from synthaug.augment.dicom.processes import side_by_side
 from synthaug.augment.dicom.template import Template
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.clock import moment_of_writing
+from synthaug.augment.files.processes import ProcessPool
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.stream import ImageStream, write_facts
 from synthaug.augment.writing import WriteOptions
@@ -70,9 +69,8 @@ def write_dicom(stream: ImageStream, folder: Path, writing: WriteOptions = Write
     export = Export(stream.class_names, moment_of_writing(), fingerprint, gate, replace(writing, jobs=None))
     folder.mkdir(parents=True)
     entries: list[Entry] = []
-    work = side_by_side(_Writer(export, folder), _placed(chain([first], pieces)), _jobs(writing, stream))
-    with closing(work):  # at once, also where a traceback still holds it: the folder may be removed next
-        for written in work:
+    with ProcessPool(_Writer(export, folder), _jobs(writing, stream)) as pool:
+        for written in pool.run(_Writer.write, _placed(chain([first], pieces))):
             if writing.dicomdir:
                 entries += written
     if writing.dicomdir:
@@ -90,7 +88,7 @@ class _Writer:
         self.names = _folder_names(export.class_names, export.writing.dicomdir)
         self.templates: dict[tuple[int, bool, str], Template] = {}
 
-    def __call__(self, start: int, images: LabeledImages) -> list[Entry]:
+    def write(self, start: int, images: LabeledImages) -> list[Entry]:
         """Write `images`, the first of them as the `start`-th of the export."""
         for label in set(images.labels.tolist()):
             (self.folder / self.names[label]).mkdir(exist_ok=True)

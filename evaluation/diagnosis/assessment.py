@@ -78,8 +78,8 @@ class Assessment:
     def _verdict(self) -> str:
         if self.light == "red":
             kinds = dict.fromkeys(finding.name for finding in self.findings)
-            found = ", ".join(["near copies of training images"] * self.copied + list(kinds))
-            return f"Do not use these images as they are. Found: {found}."
+            names = ", ".join(["near copies of training images"] * self.copied + list(kinds))
+            return f"Do not use these images as they are. Found: {names}."
         if self.worse:
             places: dict[str, list[str]] = {}
             for score in self.worse:
@@ -168,6 +168,6 @@ def _memorization(
     made = matching(match_classes(synthetic, real.class_names), real.train)
     train, held_out, synthesised = (domain.extract(images).vectors for images in (real.train, real.val, made))
     features = {f"{domain.protocol.name} features": (train, held_out, synthesised)}
-    found = measure_memorization(real.train, real.val, made, features, seed=seed)
-    rows = [(pair.synthetic, pair.train) for pair in found.closest]
-    return found, (made.take([row for row, _ in rows]), real.train.take([row for _, row in rows]))
+    memorization = measure_memorization(real.train, real.val, made, features, seed=seed)
+    rows = [(pair.synthetic, pair.train) for pair in memorization.closest]
+    return memorization, (made.take([row for row, _ in rows]), real.train.take([row for _, row in rows]))

@@ -99,17 +99,17 @@ def diagnose(
     real, fresh, left = _measured(reference), _measured(held_out), _measured(synthetic)
     findings = _copies(real, fresh, left, near_copies)
     for name, detect in DETECTORS.items():
-        found = detect(real, fresh, left)
-        findings += [Finding(name, evidence, part) for part, evidence in found.items()]
-        if found and detect is duplicated:
+        evidence_of = detect(real, fresh, left)
+        findings += [Finding(name, evidence, part) for part, evidence in evidence_of.items()]
+        if evidence_of and detect is duplicated:
             left = without_twins(fresh, left)
-        elif found:
+        elif evidence_of:
             left = left.take(
-                np.flatnonzero([not {"overall", left.class_names[k]} & set(found) for k in left.labels])
+                np.flatnonzero([not {"overall", left.class_names[k]} & set(evidence_of) for k in left.labels])
             )
         if len(left) < SMALLEST:
             return findings
-    return findings + [Finding(*found) for found in labels_wrong(fresh, left)]
+    return findings + [Finding(*evidence_of) for evidence_of in labels_wrong(fresh, left)]
 
 
 def _measured(view: View) -> MeasuredSet:

@@ -28,10 +28,10 @@ RECOLOURED = 0.25  # of the squared distance to real colours: an order of channe
 def by_class(synthetic: MeasuredSet, judge: Callable[[Indices], str | None]) -> Found:
     """What `judge` says of each class's rows; of all rows at once, where it objects to most classes."""
     parts = synthetic.classes()
-    found = {name: words for name, rows in parts.items() if (words := judge(rows))}
-    if len(found) > len(parts) / 2 and (words := judge(np.arange(len(synthetic)))):
+    evidence = {name: words for name, rows in parts.items() if (words := judge(rows))}
+    if len(evidence) > len(parts) / 2 and (words := judge(np.arange(len(synthetic)))):
         return {"overall": words}
-    return found
+    return evidence
 
 
 def lowest(values: Array, real: MeasuredSet) -> Array:

@@ -255,7 +255,7 @@ def _nearest_to_own(reference: MeasuredSet, images: MeasuredSet, view: Points) -
 
 def _drawn(reference: MeasuredSet, counts: Indices) -> Array:
     """Texture of images drawn from N(mean, covariance) of the training images, in these class proportions."""
-    rng, found = np.random.default_rng(0), []
+    rng, textures = np.random.default_rng(0), []
     for label in np.flatnonzero(counts):
         n = -(-LOOKED_AT * int(counts[label]) // int(counts.sum()))
         own = np.flatnonzero(reference.labels == label)
@@ -267,8 +267,8 @@ def _drawn(reference: MeasuredSet, counts: Indices) -> Array:
         made = np.clip(np.round(mean + weights @ (flat - mean)), 0, 255).reshape(
             n, *reference.pixels.shape[1:]
         )
-        found.append(texture(made.mean(axis=1)))
-    return np.concatenate(found)
+        textures.append(texture(made.mean(axis=1)))
+    return np.concatenate(textures)
 
 
 def _apart(one: Array, other: Array, scale: Array) -> float:

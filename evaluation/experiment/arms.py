@@ -1,4 +1,4 @@
-"""The arms of an experiment: what each trains on. A new way of training also goes into `trainings.WAYS`."""
+"""The arms of an experiment: what each trains on, by a procedure of `procedures.PROCEDURES`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -35,13 +35,13 @@ CLASSICAL = {"core": (REAL, AUGMENTED), "full": (REAL, BALANCED, AUGMENTED, MIXE
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train.
+    """One training strategy that is compared with the others.
 
     Attributes:
         role: *classical* arms are the reference, *synthetic* arms decide the verdict, *shown* ones never do
             (nobody throws real images away), *competitors* are what could be done instead, the *ceiling* has
             all labels.
-        way: of training, a key of `trainings.WAYS`.
+        procedure: of training, a key of `procedures.PROCEDURES`.
         recipe: what is done with the real images.
         ratio: share of the training images that is synthetic.
         by_donor: trained once per donor split and initial weights: no labelled subset goes in.
@@ -49,7 +49,7 @@ class Arm:
 
     name: str
     role: Role
-    way: str
+    procedure: str
     recipe: Recipe
     ratio: float = 0.0
     by_donor: bool = False
@@ -57,7 +57,7 @@ class Arm:
     @property
     def classifiers(self) -> int:
         """How many are trained for it, one after the other."""
-        return 2 if self.way in ("ensemble", "pseudo-labelled") else 1
+        return 2 if self.procedure in ("ensemble", "pseudo-labelled") else 1
 
     @property
     def slug(self) -> str:
@@ -71,7 +71,7 @@ def classical_arms(choice: str) -> list[Arm]:
 
 
 def synthetic_arms(base: Recipe, ratios: tuple[float, ...], choice: str) -> list[Arm]:
-    """The best classical recipe with synthetic images in every way asked for."""
+    """The best classical recipe with synthetic images, by every procedure asked for."""
     arms = [Arm(with_ratio(base, ratio), "synthetic", "blend", base, ratio) for ratio in ratios]
     if choice == "full":
         arms.append(Arm(f"{base.name} + synthetic for rare classes", "synthetic", "rare", base))

@@ -78,8 +78,8 @@ class ExperimentData:
         if not self.has_donor:
             return self.unlabelled_images(source)
         donor, recipient = self.parts(source.donor)
-        found = without_copies(without(self.unlabelled, recipient), donor)
-        return found if len(found) else None
+        images = without_copies(without(self.unlabelled, recipient), donor)
+        return images if len(images) else None
 
     def parts(self, donor: int) -> tuple[LabeledImages, LabeledImages]:
         """(the donor's images, the recipient's)."""
@@ -113,10 +113,10 @@ class ExperimentData:
 
     def pool_counts(self, unit: Unit) -> dict[str, int]:
         """A unit's synthetic images per class of the recipient, without reading a pixel of them."""
-        found = Counter[str]()
+        counts = Counter[str]()
         for name, n in count_hdf5(self.pool_path(unit)).items():
-            found[name.lower()] += n
-        return {name: found[name.lower()] for name in self.splits.class_names}
+            counts[name.lower()] += n
+        return {name: counts[name.lower()] for name in self.splits.class_names}
 
     def make_pool(self, source: Unit, wanted: list[int]) -> None:
         """Make and keep synthetic images: at least wanted[label] of every class that there are any of."""
@@ -138,21 +138,21 @@ class ExperimentData:
 
 
 @lru_cache(maxsize=8)
-def _labelled(lab: ExperimentData, unit: Unit) -> LabeledImages:
-    return unit.amount.of(lab.parts(unit.donor)[1], unit.subset_seed)
+def _labelled(data: ExperimentData, unit: Unit) -> LabeledImages:
+    return unit.amount.of(data.parts(unit.donor)[1], unit.subset_seed)
 
 
 @lru_cache(maxsize=2)
-def _unlabelled(lab: ExperimentData, unit: Unit) -> LabeledImages:
-    donor, recipient = lab.parts(unit.donor)
-    if lab.unlabelled is None:
+def _unlabelled(data: ExperimentData, unit: Unit) -> LabeledImages:
+    donor, recipient = data.parts(unit.donor)
+    if data.unlabelled is None:
         return recipient.take([])
-    return without_copies(without(lab.unlabelled, donor), lab.labelled(unit))
+    return without_copies(without(data.unlabelled, donor), data.labelled(unit))
 
 
 def plan_of(real: LabeledImages, arm: Arm) -> list[int]:
     """Synthetic images of each class that an arm takes beside, or instead of, these."""
-    if arm.way == "rare":
+    if arm.procedure == "rare":
         return sampling_plan(real.labels, len(real.class_names), "not majority")
-    ratio = {"blend": arm.ratio, "synthetic": 1.0, "pretrained": 1.0}.get(arm.way, 0.0)
+    ratio = {"blend": arm.ratio, "synthetic": 1.0, "pretrained": 1.0}.get(arm.procedure, 0.0)
     return blend_plan(list(real.counts().values()), ratio)

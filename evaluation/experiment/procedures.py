@@ -1,4 +1,4 @@
-"""How each way of training goes: from a unit and an arm to a finished cell."""
+"""Training procedures: from a unit and an arm to a training result."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,40 +21,40 @@ from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.unlabelled import pseudo_labelled
 from synthaug.evaluation.statistics import Probabilities
 
-GENTLE = 0.1  # of the step size, in fine-tuning
+GENTLE = 0.1  # of the learning rate, in fine-tuning
 SECOND = 1_000_003  # added to the seed of an ensemble's second network
 
 # images per class that the networks saw, by origin, and the networks whose probabilities are averaged
 Outcome = tuple[dict[str, dict[str, int]], list[TrainedClassifier]]
 
 
-def train_cell(lab: ExperimentData, unit: Unit, arm: Arm) -> TrainingResult:
+def train_cell(data: ExperimentData, unit: Unit, arm: Arm) -> TrainingResult:
     """Train an arm on a unit; score it once on the test images.
 
     Raises:
         DataError: too few images or patients of a class.
     """
     unit = unit.of_donor if arm.by_donor else unit
-    seen, trained = WAYS[arm.way](lab, unit, arm)
-    val, test = (_mean_probabilities(trained, part) for part in (lab.splits.val, lab.splits.test))
+    seen, trained = PROCEDURES[arm.procedure](data, unit, arm)
+    val, test = (_mean_probabilities(trained, part) for part in (data.splits.val, data.splits.test))
     return TrainingResult(
         unit=unit,
         arm=arm,
         counts=seen,
-        val_auroc=auroc(lab.splits.val.labels, val),
-        threshold=tune_threshold(lab.splits.val.labels, val) if val.shape[1] == 2 else None,
+        val_auroc=auroc(data.splits.val.labels, val),
+        threshold=tune_threshold(data.splits.val.labels, val) if val.shape[1] == 2 else None,
         val=val,
         test=test,
         history=trained[-1].history,
-        mirror=_mirror(lab, unit, trained) if arm.role == "classical" else None,
+        trts_auroc=_trts_auroc(data, unit, trained) if arm.role == "classical" else None,
     )
 
 
-def config_of(lab: ExperimentData, unit: Unit, arm: Arm) -> ClassifierConfig:
+def config_of(data: ExperimentData, unit: Unit, arm: Arm) -> ClassifierConfig:
     """The experiment's configuration with the arm's recipe and the unit's seed."""
     recipe = arm.recipe
     return replace(
-        lab.config,
+        data.config,
         balanced=recipe.balanced,
         augment=recipe.augment,
         mixup=recipe.mixup,
@@ -63,104 +63,104 @@ def config_of(lab: ExperimentData, unit: Unit, arm: Arm) -> ClassifierConfig:
     )
 
 
-def _on(lab: ExperimentData, unit: Unit, arm: Arm, train: LabeledImages) -> Outcome:
-    config = config_of(lab, unit, arm)
-    return train.counts_by_origin(), [train_classifier(train, lab.splits.val, config, lab.make_fabric())]
+def _on(data: ExperimentData, unit: Unit, arm: Arm, train: LabeledImages) -> Outcome:
+    config = config_of(data, unit, arm)
+    return train.counts_by_origin(), [train_classifier(train, data.splits.val, config, data.make_fabric())]
 
 
-def _real(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
-    return _on(lab, unit, arm, lab.labelled(unit))
+def _real(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+    return _on(data, unit, arm, data.labelled(unit))
 
 
-def _with_synthetic(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+def _with_synthetic(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """The labelled subset and, beside it, what the arm's plan asks for."""
-    real = lab.labelled(unit)
-    return _on(lab, unit, arm, add_synthetic(real, lab.pool(unit), plan_of(real, arm), unit.seed))
+    real = data.labelled(unit)
+    return _on(data, unit, arm, add_synthetic(real, data.pool(unit), plan_of(real, arm), unit.seed))
 
 
-def _synthetic_only(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
-    return _on(lab, unit, arm, blend(lab.labelled(unit), lab.pool(unit), 1.0, unit.seed))
+def _synthetic_only(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+    return _on(data, unit, arm, blend(data.labelled(unit), data.pool(unit), 1.0, unit.seed))
 
 
-def _pretrained(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+def _pretrained(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """Half of the steps on synthetic images, half on real ones."""
-    real, fabric = lab.labelled(unit), lab.make_fabric()
-    synthetic = blend(real, lab.pool(unit), 1.0, unit.seed)
-    config = replace(config_of(lab, unit, arm), steps=max(1, lab.config.steps // 2))
-    before = train_classifier(synthetic, lab.splits.val, config, fabric)
-    after = train_classifier(real, lab.splits.val, config, fabric, start=before.network.state_dict())
+    real, fabric = data.labelled(unit), data.make_fabric()
+    synthetic = blend(real, data.pool(unit), 1.0, unit.seed)
+    config = replace(config_of(data, unit, arm), steps=max(1, data.config.steps // 2))
+    before = train_classifier(synthetic, data.splits.val, config, fabric)
+    after = train_classifier(real, data.splits.val, config, fabric, start=before.network.state_dict())
     seen = add_synthetic(real, synthetic, list(synthetic.counts().values()), 0)
     return seen.counts_by_origin(), [after]
 
 
-def _all_labels(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
-    return _on(lab, unit, arm, lab.labelled(unit.of_donor))
+def _all_labels(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+    return _on(data, unit, arm, data.labelled(unit.of_donor))
 
 
-def _ensemble(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+def _ensemble(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """The same training twice, from other initial weights and batches."""
-    real, config, fabric = lab.labelled(unit), config_of(lab, unit, arm), lab.make_fabric()
+    real, config, fabric = data.labelled(unit), config_of(data, unit, arm), data.make_fabric()
     seeds = unit.seed, unit.seed + SECOND
-    trained = [train_classifier(real, lab.splits.val, replace(config, seed=s), fabric) for s in seeds]
+    trained = [train_classifier(real, data.splits.val, replace(config, seed=s), fabric) for s in seeds]
     return real.counts_by_origin(), trained
 
 
-def _pseudo_labelled(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+def _pseudo_labelled(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """The reference's classifier labels the unlabelled images, and a new one learns from them too (Lee 2013).
 
     The classifier that labels is the reference's own, trained once more: the same seed and images give the
     same weights, and nobody keeps them.
     """
-    real, more, config = lab.labelled(unit), lab.unlabelled_images(unit), config_of(lab, unit, arm)
-    teacher = train_classifier(real, lab.splits.val, config, lab.make_fabric())
+    real, more, config = data.labelled(unit), data.unlabelled_images(unit), config_of(data, unit, arm)
+    teacher = train_classifier(real, data.splits.val, config, data.make_fabric())
     pseudo = pseudo_labelled(more, predict(teacher.network, more).probabilities)
-    _, trained = _on(lab, unit, arm, concatenate([real, pseudo]))
+    _, trained = _on(data, unit, arm, concatenate([real, pseudo]))
     return {**real.counts_by_origin(), "pseudo-labelled": pseudo.counts()}, trained
 
 
-def _donor(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+def _donor(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """What the donor would share instead of a generator; its weights are kept for the next two."""
-    seen, (trained,) = _on(lab, unit, arm, lab.donor_images(unit))
-    with replacing(lab.weights_path(unit)) as fresh:
+    seen, (trained,) = _on(data, unit, arm, data.donor_images(unit))
+    with replacing(data.weights_path(unit)) as fresh:
         save_file(trained.weights, fresh)
     return seen, [trained]
 
 
-def _fine_tuned(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
-    """With a tenth of the step size: the full one undoes what the donor's images taught."""
-    real, config = lab.labelled(unit), config_of(lab, unit, arm)
+def _fine_tuned(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+    """With a tenth of the learning rate: the full one undoes what the donor's images taught."""
+    real, config = data.labelled(unit), config_of(data, unit, arm)
     config = replace(config, lr=GENTLE * config.lr)
-    start = load_file(lab.weights_path(unit))
-    trained = train_classifier(real, lab.splits.val, config, lab.make_fabric(), start=start)
+    start = load_file(data.weights_path(unit))
+    trained = train_classifier(real, data.splits.val, config, data.make_fabric(), start=start)
     return real.counts_by_origin(), [trained]
 
 
-def _distilled(lab: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
+def _distilled(data: ExperimentData, unit: Unit, arm: Arm) -> Outcome:
     """Half of the loss by the labels, half by what the donor's classifier says of the same images."""
-    real, fabric = lab.labelled(unit), lab.make_fabric()
+    real, fabric = data.labelled(unit), data.make_fabric()
     channels, side, _ = real.image_shape
     donor = build_classifier(
-        lab.config.name, num_classes=len(real.class_names), channels=channels, image_size=side
+        data.config.name, num_classes=len(real.class_names), channels=channels, image_size=side
     )
-    donor.load_state_dict(load_file(lab.weights_path(unit)))
+    donor.load_state_dict(load_file(data.weights_path(unit)))
     teacher = predict(donor.to(fabric.device), real).probabilities
-    config = replace(config_of(lab, unit, arm), teacher_weight=0.5)
-    trained = train_classifier(real, lab.splits.val, config, fabric, teacher=teacher)
+    config = replace(config_of(data, unit, arm), teacher_weight=0.5)
+    trained = train_classifier(real, data.splits.val, config, fabric, teacher=teacher)
     return real.counts_by_origin(), [trained]
 
 
 def _mean_probabilities(trained: list[TrainedClassifier], images: LabeledImages) -> Probabilities:
-    said: Probabilities = np.mean([predict(each.network, images).probabilities for each in trained], axis=0)
-    return said
+    mean: Probabilities = np.mean([predict(each.network, images).probabilities for each in trained], axis=0)
+    return mean
 
 
-def _mirror(lab: ExperimentData, unit: Unit, trained: list[TrainedClassifier]) -> float | None:
+def _trts_auroc(data: ExperimentData, unit: Unit, trained: list[TrainedClassifier]) -> float | None:
     """AUROC on the synthetic images; None where they lack a class."""
-    pool = lab.pool(unit)
+    pool = data.pool(unit)
     return auroc(pool.labels, _mean_probabilities(trained, pool)) if all(pool.counts().values()) else None
 
 
-WAYS: dict[str, Callable[[ExperimentData, Unit, Arm], Outcome]] = {
+PROCEDURES: dict[str, Callable[[ExperimentData, Unit, Arm], Outcome]] = {
     "real": _real,
     "blend": _with_synthetic,
     "rare": _with_synthetic,

@@ -23,7 +23,7 @@ class TrainingResult:
         threshold: of class 1, tuned on validation images; None with more than two classes.
         val, test: (N, K) probabilities of the validation and the test images.
         history: looks at the validation images while it trained.
-        mirror: AUROC on synthetic images of a classifier trained on real ones; None elsewhere.
+        trts_auroc: train on real, test on synthetic: AUROC on synthetic images; None where not measured.
     """
 
     unit: Unit
@@ -34,7 +34,7 @@ class TrainingResult:
     val: Probabilities
     test: Probabilities
     history: list[dict[str, float]]
-    mirror: float | None = None
+    trts_auroc: float | None = None
 
 
 def cell_path(folder: Path, unit: Unit, arm: Arm) -> Path:
@@ -43,8 +43,13 @@ def cell_path(folder: Path, unit: Unit, arm: Arm) -> Path:
 
 
 def write_cell(folder: Path, cell: TrainingResult) -> None:
-    """Keep a cell; a file is whole or not there."""
+    """Keep a cell; a file is whole or not there.
+
+    Files keep the keys of the first version: "mirror" is `trts_auroc`, "way" is the arm's `procedure`.
+    """
     facts = {key: value for key, value in asdict(cell).items() if key not in ("val", "test")}
+    facts["mirror"] = facts.pop("trts_auroc")
+    facts["arm"]["way"] = facts["arm"].pop("procedure")
     with replacing(cell_path(folder, cell.unit, cell.arm)) as fresh, fresh.open("wb") as file:
         np.savez_compressed(file, facts=np.array(json.dumps(facts)), val=cell.val, test=cell.test)
 
@@ -67,6 +72,7 @@ def read_result(path: Path) -> TrainingResult:
         facts: dict[str, Any] = json.loads(str(file["facts"]))
         val, test = file["val"], file["test"]
     unit, arm = facts.pop("unit"), facts.pop("arm")
+    arm["procedure"], facts["trts_auroc"] = arm.pop("way"), facts.pop("mirror", None)
     return TrainingResult(
         unit=Unit(**unit | {"amount": Amount(**unit["amount"])}),
         arm=Arm(**arm | {"recipe": Recipe(**arm["recipe"])}),

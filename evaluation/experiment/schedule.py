@@ -4,11 +4,16 @@ Every training depends on its unit and its arm alone, so that neither the order,
 side, nor a stop in the middle changes a result. What is finished is in a file and not redone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+import torch
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.processes import ProcessPool
+from synthaug.augment.progress import progress_bar
 from synthaug.evaluation.experiment.arms import (
     AUGMENTED,
     Arm,
@@ -21,7 +26,6 @@ from synthaug.evaluation.experiment.arms import (
 from synthaug.evaluation.experiment.data import ExperimentData, plan_of
 from synthaug.evaluation.experiment.design import Amount, Design, Unit
 from synthaug.evaluation.experiment.procedures import train_cell
-from synthaug.evaluation.experiment.processes import SideBySide, side_by_side
 from synthaug.evaluation.experiment.results import (
     TrainingResult,
     cell_path,
@@ -30,50 +34,50 @@ from synthaug.evaluation.experiment.results import (
     write_cell,
 )
 
-Told = Callable[[str], None]
+OnProgress = Callable[[str], None]
 Task = tuple[Unit, Arm]
 
 
 def conduct(
-    lab: ExperimentData,
+    data: ExperimentData,
     design: Design,
     *,
     ratios: tuple[float, ...],
     choice: str,
     jobs: int = 1,
-    on_progress: Told = lambda text: None,
+    on_progress: OnProgress = lambda text: None,
 ) -> list[TrainingResult]:
     """Every cell: synthetic images first, then classical arms, then what is built on the best of them.
 
     Args:
         choice: of arms, "core" or "full".
         jobs: processes.
-        told: in words of what was done.
+        on_progress: called in words of what was done.
 
     Raises:
         DataError: too few images of a class, labelled or synthetic; no test image of one; unlabelled images
             that are all labelled here, or a donor's.
     """
-    if not all(lab.splits.test.counts().values()):
-        raise DataError(f"test images {lab.splits.test.counts()}: expected some of every class")
-    _check_unlabelled(lab, design)
+    if not all(data.splits.test.counts().values()):
+        raise DataError(f"test images {data.splits.test.counts()}: expected some of every class")
+    _check_unlabelled(data, design)
     some = classical_arms(choice)[0].recipe  # plans do not depend on the recipe
     made_of = synthetic_arms(some, ratios, choice)
-    with side_by_side(lab, jobs) as processes:
-        _make_pools(lab, design, made_of, processes, on_progress)
-        impossible = _impossible(lab, design, made_of, on_progress)
-        first = [*classical_arms(choice), *donor_arms(donor=lab.has_donor, choice=choice)]
-        cells = _make_cells(lab, [(u, arm) for u in design.units() for arm in first], processes, on_progress)
+    with one_thread(), ProcessPool(data, jobs) as pool:
+        _make_pools(data, design, made_of, pool, on_progress)
+        impossible = _impossible(data, design, made_of, on_progress)
+        first = [*classical_arms(choice), *donor_arms(donor=data.has_donor, choice=choice)]
+        cells = _make_cells(data, [(u, arm) for u in design.units() for arm in first], pool, on_progress)
         second: list[Task] = []
         for amount in design.amounts:
             base = best_recipe(cells, amount)
             arms = synthetic_arms(base, ratios, choice)
             arms += competing_arms(
-                base, donor=lab.has_donor, unlabelled=lab.unlabelled is not None, choice=choice
+                base, donor=data.has_donor, unlabelled=data.unlabelled is not None, choice=choice
             )
-            arms = [arm for arm in arms if arm.way not in impossible]
+            arms = [arm for arm in arms if arm.procedure not in impossible]
             second += [(unit, arm) for unit in design.units(amount) for arm in arms]
-        return cells + _make_cells(lab, second, processes, on_progress)
+        return cells + _make_cells(data, second, pool, on_progress)
 
 
 def best_recipe(cells: Iterable[TrainingResult], amount: Amount) -> Recipe:
@@ -83,14 +87,14 @@ def best_recipe(cells: Iterable[TrainingResult], amount: Amount) -> Recipe:
     Where validation images are easy all recipes look alike on them, and the plainest one that is ahead by
     chance would be an easy opponent.
     """
-    found: dict[Recipe, dict[Unit, float]] = {}
+    areas: dict[Recipe, dict[Unit, float]] = {}
     for cell in cells:
         if cell.arm.role == "classical" and cell.unit.amount == amount:
-            found.setdefault(cell.arm.recipe, {})[cell.unit] = cell.val_auroc
-    best = max(found, key=lambda recipe: float(np.mean([*found[recipe].values()])))
-    if AUGMENTED not in found or len(found[AUGMENTED]) < 2:
+            areas.setdefault(cell.arm.recipe, {})[cell.unit] = cell.val_auroc
+    best = max(areas, key=lambda recipe: float(np.mean([*areas[recipe].values()])))
+    if AUGMENTED not in areas or len(areas[AUGMENTED]) < 2:
         return best
-    ahead = np.array([found[best][unit] - area for unit, area in found[AUGMENTED].items()])
+    ahead = np.array([areas[best][unit] - area for unit, area in areas[AUGMENTED].items()])
     return best if ahead.mean() > ahead.std(ddof=1) / len(ahead) ** 0.5 else AUGMENTED
 
 
@@ -107,75 +111,96 @@ def trainings(
     return [arm.name for arm in [*arms, *shared]], total
 
 
-def _check_unlabelled(lab: ExperimentData, design: Design) -> None:
+def _check_unlabelled(data: ExperimentData, design: Design) -> None:
     """Raise `DataError` where a recipient has no image without a label."""
-    if lab.unlabelled is None:
+    if data.unlabelled is None:
         return
     for unit in design.units():
-        if unit.init == 0 and not len(lab.unlabelled_images(unit)):
+        if unit.init == 0 and not len(data.unlabelled_images(unit)):
             raise DataError(
-                f"{len(lab.unlabelled)} unlabelled images: with {unit.amount} all are labelled or the "
+                f"{len(data.unlabelled)} unlabelled images: with {unit.amount} all are labelled or the "
                 "donor's, expected others: give another data set or fewer labels"
             )
 
 
 def _make_pools(
-    lab: ExperimentData, design: Design, arms: Sequence[Arm], processes: SideBySide, on_progress: Told
+    data: ExperimentData, design: Design, arms: Sequence[Arm], pool: ProcessPool, on_progress: OnProgress
 ) -> None:
     """What is not there yet, or too few for ratios and amounts that came later: the same images and more."""
-    sources = dict.fromkeys(lab.source(unit) for unit in design.units())
-    wanted = {source: lab.wanted(source, arms, design) for source in sources}
-    tasks = [(source, counts) for source, counts in wanted.items() if not lab.has_pool(source, counts)]
-    for source in processes.run(_make_pool, tasks):
+    sources = dict.fromkeys(data.source(unit) for unit in design.units())
+    wanted = {source: data.wanted(source, arms, design) for source in sources}
+    tasks = [(source, counts) for source, counts in wanted.items() if not data.has_pool(source, counts)]
+    for source in _run(pool, _make_pool, tasks):
         on_progress(f"synthetic images for {source}")
 
 
-def _make_pool(lab: ExperimentData, source: Unit, wanted: list[int]) -> Unit:
-    lab.make_pool(source, wanted)
+def _run(pool: ProcessPool, work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    """Results as they are finished, with a progress bar."""
+    with progress_bar("trainings", len(tasks), unit="trainings") as advance:
+        for result in pool.run(work, tasks, ordered=False):
+            advance(1)
+            yield result
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute with a single thread, as in a worker process: sums depend on the number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _make_pool(data: ExperimentData, source: Unit, wanted: list[int]) -> Unit:
+    data.make_pool(source, wanted)
     return source
 
 
-def _impossible(lab: ExperimentData, design: Design, arms: Sequence[Arm], on_progress: Told) -> set[str]:
+def _impossible(
+    data: ExperimentData, design: Design, arms: Sequence[Arm], on_progress: OnProgress
+) -> set[str]:
     """Ways of training without the synthetic images they need, or without any use for them.
 
     Raises:
         DataError: there are too few for a blend.
     """
-    lacking, idle = set[str](), {arm.way for arm in arms}
+    lacking, idle = set[str](), {arm.procedure for arm in arms}
     for unit in design.units():
         if unit.init:
             continue
-        real, have = lab.labelled(unit), lab.pool_counts(unit)
+        real, have = data.labelled(unit), data.pool_counts(unit)
         for arm in arms:
             wanted = dict(zip(have, plan_of(real, arm), strict=True))
             if any(wanted.values()):
-                idle.discard(arm.way)
+                idle.discard(arm.procedure)
             if all(have[name] >= n for name, n in wanted.items()):
                 continue
-            if arm.way == "blend":
+            if arm.procedure == "blend":
                 raise DataError(
                     f"synthetic images {have}: ratio {arm.ratio:g} needs {wanted}, make more of them"
                 )
-            lacking.add(arm.way)
+            lacking.add(arm.procedure)
     for arm in arms:
-        if arm.way in lacking:
+        if arm.procedure in lacking:
             on_progress(f"no {arm.name}: the synthetic images lack a class for it")
     return lacking | idle
 
 
 def _make_cells(
-    lab: ExperimentData, tasks: Iterable[Task], processes: SideBySide, on_progress: Told
+    data: ExperimentData, tasks: Iterable[Task], pool: ProcessPool, on_progress: OnProgress
 ) -> list[TrainingResult]:
     """Cells in the order of the tasks, from their files where they are finished."""
-    paths = {cell_path(lab.folder, unit, arm): (unit, arm) for unit, arm in tasks}
-    for unit, arm, area in processes.run(
-        _make_cell, [task for path, task in paths.items() if not has_cell(path, task[1])]
+    paths = {cell_path(data.folder, unit, arm): (unit, arm) for unit, arm in tasks}
+    for unit, arm, area in _run(
+        pool, _make_cell, [task for path, task in paths.items() if not has_cell(path, task[1])]
     ):
         on_progress(f"{unit}, {arm.name}: validation AUROC {area:.3f}")
     return [read_result(path) for path in paths]
 
 
-def _make_cell(lab: ExperimentData, unit: Unit, arm: Arm) -> tuple[Unit, Arm, float]:
-    cell = train_cell(lab, unit, arm)
-    write_cell(lab.folder, cell)
+def _make_cell(data: ExperimentData, unit: Unit, arm: Arm) -> tuple[Unit, Arm, float]:
+    cell = train_cell(data, unit, arm)
+    write_cell(data.folder, cell)
     return unit, arm, cell.val_auroc

@@ -25,8 +25,8 @@ def unlabelled(images: LabeledImages, splits: Splits) -> LabeledImages:
     """
     held_out = SeenImages.of(splits.val) | SeenImages.of(splits.test)
     known = of_patients(images, splits.val) | of_patients(images, splits.test) | held_out.look_alikes(images)
-    found = images.take(~(known | images.synthetic))
-    return replace(found, labels=np.zeros(len(found), np.int64), class_names=splits.class_names)
+    kept = images.take(~(known | images.synthetic))
+    return replace(kept, labels=np.zeros(len(kept), np.int64), class_names=splits.class_names)
 
 
 def without(images: LabeledImages, others: LabeledImages) -> LabeledImages:
@@ -48,11 +48,11 @@ def of_patients(images: LabeledImages, others: LabeledImages) -> npt.NDArray[np.
     return of_same_patients(images.groups, others.groups)
 
 
-def pseudo_labelled(images: LabeledImages, said: Probabilities) -> LabeledImages:
+def pseudo_labelled(images: LabeledImages, probabilities: Probabilities) -> LabeledImages:
     """Those of the images that a classifier is sure enough of, labelled by it (Lee 2013).
 
     Args:
-        said: (N, K) probabilities, what it says of each image.
+        probabilities: (N, K) probabilities, what it predicts of each image.
     """
-    labels: Indices = said.argmax(axis=1)
-    return replace(images, labels=labels).take(said.max(axis=1) >= CONFIDENT)
+    labels: Indices = probabilities.argmax(axis=1)
+    return replace(images, labels=labels).take(probabilities.max(axis=1) >= CONFIDENT)

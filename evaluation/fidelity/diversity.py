@@ -68,7 +68,7 @@ def diversity(
             first, second = disjoint_pairs(images, rows, pairs, seed)
             values.append(compare_pairs(measures, images, first, images, second))
         for name, measure in measures.items():
-            made, fresh = (found[name] for found in values)
+            made, fresh = (of_set[name] for of_set in values)
             protocol = measure.protocol(PAIRS, side)
             scores.append(score_of_pairs(name, part, protocol, made, fresh, n_reference=0))
     return scores

@@ -59,14 +59,14 @@ def extractors_for(
         UsageError: an unknown name.
         DataError: a network without its weights.
     """
-    found = []
+    extractors = []
     for name in names:
         kind, _, variant = name.partition("/") if name.startswith("timm") else name.partition("-")
         if kind not in EXTRACTORS:
             raise UsageError(f"no extractor {name!r}: expected domain, pixels, inception or timm/MODEL")
         request = Request(real, fabric, variant or None, inception_weights, timm_weights, steps)
-        found.append(EXTRACTORS[kind](request))
-    return found
+        extractors.append(EXTRACTORS[kind](request))
+    return extractors
 
 
 def domain_extractor(request: Request) -> Extractor:
@@ -76,8 +76,8 @@ def domain_extractor(request: Request) -> Extractor:
     channels, side, _ = train.image_shape
 
     def of_batch(images: LabeledImages) -> Features:
-        said = predict(network, resize(with_channels(images, channels), side))
-        return Features(said.features, np.log(np.maximum(said.probabilities, 1e-30)))
+        prediction = predict(network, resize(with_channels(images, channels), side))
+        return Features(prediction.features, np.log(np.maximum(prediction.probabilities, 1e-30)))
 
     protocol = Protocol(
         name="domain",

@@ -69,8 +69,8 @@ class Extractor:
         with progress_bar(f"{self.protocol.name} features", len(images)) as advance:
             for start in range(0, len(images), BATCH):
                 rows = np.arange(start, min(start + BATCH, len(images)))
-                found = self.of_batch(images.take(rows))
-                for name, values in (("vectors", found.vectors), ("logits", found.logits)):
+                batch = self.of_batch(images.take(rows))
+                for name, values in (("vectors", batch.vectors), ("logits", batch.logits)):
                     if values is None:
                         continue
                     if name not in columns:

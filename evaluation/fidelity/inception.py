@@ -48,11 +48,11 @@ def inception_extractor(
         rgb = with_channels(images, 3).pixels
         if rgb.dtype != np.uint8:
             raise DataError("inception features want 8-bit images: found 16 bits, export them at 8")
-        found: list[tuple[Tensor, ...]] = [
+        outputs: list[tuple[Tensor, ...]] = [
             network(torch.from_numpy(np.ascontiguousarray(rgb[start : start + PART])).to(device))
             for start in range(0, len(rgb), PART)
         ]
-        columns = [torch.cat(column).float().cpu().numpy() for column in zip(*found, strict=True)]
+        columns = [torch.cat(column).float().cpu().numpy() for column in zip(*outputs, strict=True)]
         return Features(columns[0], columns[1] if len(columns) > 1 else None)
 
     protocol = Protocol(
@@ -69,8 +69,8 @@ def _layer_of(state: dict[str, Tensor], wanted: str | None, place: str) -> str:
     held = {key.split(".")[0] for key in state}
     layers = [layer for layer, module in LAYERS.items() if module in held]
     if not layers:
-        found = ", ".join(sorted(held)[:5])
-        raise DataError(f"{place}: expected Inception weights, found {found} ...: give {WEIGHTS_HINT}")
+        keys = ", ".join(sorted(held)[:5])
+        raise DataError(f"{place}: expected Inception weights, found {keys} ...: give {WEIGHTS_HINT}")
     if wanted is not None and wanted not in layers:
         raise DataError(f"{place}: its weights give inception-{', inception-'.join(layers)}, not {wanted}")
     return wanted or layers[0]

@@ -67,13 +67,13 @@ def estimate(
         small.append(_three(score_all, _subsets(thinned, orders, share / 2), names))
         if quadratic:
             large.append(_three(score_all, _subsets(thinned, orders, share), quadratic))
-    found = {}
+    estimates = {}
     for name, value in values.items():
         variance = _variance(small, name) * (share / 2) / (1 - share / 2)
         if name in quadratic:
             variance = _of_mixed_order(_variance(large, name), _variance(small, name), share)
-        found[name] = _estimates(name, value, np.sqrt(variance))
-    return found
+        estimates[name] = _estimates(name, value, np.sqrt(variance))
+    return estimates
 
 
 def _of_mixed_order(

@@ -154,8 +154,8 @@ def defined(measures: Mapping[str, PairMeasure], side: int, form: str) -> dict[s
     """Those of the measures that images of a side in pixels have; each of the others is warned about."""
     for name, measure in measures.items():
         if side < measure.smallest:
-            found = f"images of {side} px, expected {measure.smallest} or more"
-            log.warning("%s %s left out: %s: read PSNR instead", form, name, found)
+            reason = f"images of {side} px, expected {measure.smallest} or more"
+            log.warning("%s %s left out: %s: read PSNR instead", form, name, reason)
     return {name: measure for name, measure in measures.items() if side >= measure.smallest}
 
 
@@ -173,13 +173,15 @@ def compare_pairs(
     batch: int = BATCH,
 ) -> dict[str, Values]:
     """Every measure (N,) of the pairs (first_rows[i], second_rows[i]); bit depths may differ."""
-    found: dict[str, list[Tensor]] = {name: [] for name in measures}
+    parts_by_name: dict[str, list[Tensor]] = {name: [] for name in measures}
     for start in range(0, len(first_rows), batch):
         here = to_unit_range(first.pixels[first_rows[start : start + batch]])
         there = to_unit_range(second.pixels[second_rows[start : start + batch]])
         for name, measure in measures.items():
-            found[name].append(measure.compare(here, there).double())
-    return {name: torch.cat([torch.zeros(0), *parts]).double().numpy() for name, parts in found.items()}
+            parts_by_name[name].append(measure.compare(here, there).double())
+    return {
+        name: torch.cat([torch.zeros(0), *parts]).double().numpy() for name, parts in parts_by_name.items()
+    }
 
 
 def nearest_of_class(
@@ -191,7 +193,7 @@ def nearest_of_class(
         block: pixel values of queries, and of reference images, at once: memory does not grow with the sets.
     """
     step = max(1, block // images.pixels[0].size)
-    found = np.zeros(len(rows), np.int64)
+    rows_nearest = np.zeros(len(rows), np.int64)
     best = np.full(len(rows), np.inf)
     for label in np.unique(images.labels[rows]):
         here, there = np.flatnonzero(images.labels[rows] == label), np.flatnonzero(reference.labels == label)
@@ -202,8 +204,8 @@ def nearest_of_class(
                 distances, nearby = nearest(_vectors(images, rows[queries]), points)
                 closer = distances[:, 0] < best[queries]
                 best[queries[closer]] = distances[closer, 0]
-                found[queries[closer]] = there[start + nearby[closer, 0]]
-    return found
+                rows_nearest[queries[closer]] = there[start + nearby[closer, 0]]
+    return rows_nearest
 
 
 def _vectors(images: LabeledImages, rows: Indices) -> npt.NDArray[np.float32]:

@@ -92,13 +92,13 @@ def published_form(
 
 def random_partners(images: LabeledImages, reference: LabeledImages, seed: int) -> Indices:
     """For each image the row of a random reference image of its class, none twice; -1 where none is left."""
-    found = np.full(len(images), -1)
+    partners = np.full(len(images), -1)
     for label in np.unique(images.labels):
         rows = np.flatnonzero(images.labels == label)
         drawn = np.random.default_rng([seed, label]).permutation(np.flatnonzero(reference.labels == label))
         n = min(len(rows), len(drawn))
-        found[rows[:n]] = drawn[:n]
-    return found
+        partners[rows[:n]] = drawn[:n]
+    return partners
 
 
 def pixel_fd(sets: Sets, part: Part) -> Score:

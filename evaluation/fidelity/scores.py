@@ -34,8 +34,8 @@ def fidelity_scores(
             synthetic = features["synthetic"].take(part.synthetic)
             wanted = [name for name, m in METRICS.items() if m.of_classes or part.name == "overall"]
             names = available(wanted, synthetic)
-            found = estimate(score_all, reference, floor, synthetic, names, rounds=rounds, seed=seed)
-            for name, (value, of_floor, gap) in found.items():
+            estimates = estimate(score_all, reference, floor, synthetic, names, rounds=rounds, seed=seed)
+            for name, (value, of_floor, gap) in estimates.items():
                 metric = METRICS[name]
                 minimum = metric.minimum(dimensions)
                 few = f"{part.n} images, {name} wants {minimum:,} or more"

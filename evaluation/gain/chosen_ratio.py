@@ -18,7 +18,7 @@ from synthaug.evaluation.statistics import Probabilities
 ROUNDS = 300  # of the bootstrap over validation patients
 
 
-def chosen_ratio(said: Mapping[float, Sequence[Probabilities]], val: LabeledImages) -> float:
+def chosen_ratio(predictions: Mapping[float, Sequence[Probabilities]], val: LabeledImages) -> float:
     """The ratio of the highest validation AUROC, if it leads ratio 0 by more than one standard error, else 0.
 
     The best of several ratios is ahead by chance where validation images are few. So the plainest is kept
@@ -27,20 +27,24 @@ def chosen_ratio(said: Mapping[float, Sequence[Probabilities]], val: LabeledImag
     patients.
 
     Args:
-        said: by ratio, 0 among them, what its trainings (of other initial weights, say; averaged) answer on
-            the validation images, (N, K) each.
+        predictions: by ratio, 0 among them: (N, K) probabilities of the validation images by each of its
+            trainings, whose AUROCs are averaged.
 
     Returns:
-        A key of `said`; the smaller among equals, and 0 where patients are too few for a standard error.
+        A key of `predictions`; the smaller among equals, and 0 where patients are too few for a standard
+        error.
     """
-    area = {ratio: float(np.mean([auroc(val.labels, p) for p in answers])) for ratio, answers in said.items()}
+    area = {
+        ratio: float(np.mean([auroc(val.labels, p) for p in answers]))
+        for ratio, answers in predictions.items()
+    }
     best = max(sorted(area), key=lambda ratio: area[ratio])
     if best == 0:
         return 0.0
     try:
         patients = patients_of_rarest_class(val.labels, val.groups)
         drawn = {
-            ratio: resampled_scores(auroc, val.labels, said[ratio], val.groups, ROUNDS, seed=0).mean(0)
+            ratio: resampled_scores(auroc, val.labels, predictions[ratio], val.groups, ROUNDS, seed=0).mean(0)
             for ratio in (0.0, best)
         }
     except DataError:
@@ -57,12 +61,12 @@ def with_chosen_ratio(cells: Sequence[TrainingResult], val: LabeledImages) -> li
         base = best_recipe(cells, amount)
         candidates: dict[tuple[int, int], dict[float, list[TrainingResult]]] = {}
         for cell in cells:
-            blended = cell.arm.way == "blend" or cell.arm.role == "classical"
+            blended = cell.arm.procedure == "blend" or cell.arm.role == "classical"
             if blended and cell.unit.amount == amount and cell.arm.recipe == base:
                 of_subset = candidates.setdefault((cell.unit.donor, cell.unit.subset), {})
                 of_subset.setdefault(cell.arm.ratio, []).append(cell)
         for by_ratio in candidates.values():
-            ratio = chosen_ratio({r: [c.val for c in found] for r, found in by_ratio.items()}, val)
+            ratio = chosen_ratio({r: [c.val for c in of_ratio] for r, of_ratio in by_ratio.items()}, val)
             arm = Arm(CHOSEN, "synthetic", "chosen", base, ratio)
             chosen += [replace(cell, arm=arm) for cell in by_ratio[ratio]]
     return [*cells, *chosen]

@@ -16,7 +16,7 @@ from synthaug.evaluation.experiment.schedule import best_recipe
 from synthaug.evaluation.gain.closure import gap_closure
 from synthaug.evaluation.gain.hierarchy import Difference, PairedTraining, holm, paired_difference
 from synthaug.evaluation.gain.rare_classes import rare_classes
-from synthaug.evaluation.statistics import Estimate, Score
+from synthaug.evaluation.statistics import Estimate, ScoreFunction
 
 Verdict = Literal["helps", "no evidence", "harms"]
 ALPHA = 0.05
@@ -59,8 +59,8 @@ class Gain:
 
 def of_arm(cells: Iterable[TrainingResult], amount: Amount, name: str) -> list[TrainingResult]:
     """The cells of one arm that are to be set beside those of this amount of labels, by unit."""
-    found = [c for c in cells if c.arm.name == name and (c.arm.by_donor or c.unit.amount == amount)]
-    return sorted(found, key=lambda cell: cell.unit)
+    results = [c for c in cells if c.arm.name == name and (c.arm.by_donor or c.unit.amount == amount)]
+    return sorted(results, key=lambda cell: cell.unit)
 
 
 def arm_names(cells: Iterable[TrainingResult], amount: Amount) -> list[str]:
@@ -89,12 +89,12 @@ def compare(cells: Sequence[TrainingResult], test: LabeledImages) -> list[Gain]:
             roles[name] = ours[0].arm.role
             if roles[name] != "classical":
                 pairs[amount, name] = paired_cells(ours, theirs)
-    found = {key: _difference(auroc, of_one, test) for key, of_one in pairs.items()}
-    deciding = holm({key: d for key, d in found.items() if roles[key[1]] == "synthetic"}, ALPHA)
-    ceilings = {amount: (amount, name) for amount, name in found if roles[name] == "ceiling"}
+    differences = {key: _difference(auroc, of_one, test) for key, of_one in pairs.items()}
+    deciding = holm({key: d for key, d in differences.items() if roles[key[1]] == "synthetic"}, ALPHA)
+    ceilings = {amount: (amount, name) for amount, name in differences if roles[name] == "ceiling"}
     rare = rare_classes(cells)
     gains = []
-    for (amount, name), difference in found.items():
+    for (amount, name), difference in differences.items():
         step, of_one, top = deciding.get((amount, name)), pairs[amount, name], ceilings.get(amount)
         gains.append(
             Gain(
@@ -111,7 +111,7 @@ def compare(cells: Sequence[TrainingResult], test: LabeledImages) -> list[Gain]:
                 _difference(AurocOver(rare), of_one, test).interval(1 - ALPHA) if rare else None,
                 None
                 if top is None or roles[name] == "ceiling"
-                else _closure(difference, found[top], of_one, pairs[top], test),
+                else _closure(difference, differences[top], of_one, pairs[top], test),
             )
         )
     return gains
@@ -123,8 +123,8 @@ def paired_cells(
     """Trainings of the same unit; an arm without a labelled subset stands beside every one of its donor."""
     by_unit = {cell.unit: cell for cell in ours}
     shared = any(cell.arm.by_donor for cell in by_unit.values())
-    found = {cell.unit: (by_unit.get(cell.unit.of_donor if shared else cell.unit), cell) for cell in theirs}
-    return {unit: (arm, reference) for unit, (arm, reference) in found.items() if arm is not None}
+    pairs = {cell.unit: (by_unit.get(cell.unit.of_donor if shared else cell.unit), cell) for cell in theirs}
+    return {unit: (arm, reference) for unit, (arm, reference) in pairs.items() if arm is not None}
 
 
 def _probabilities(cell: TrainingResult) -> npt.NDArray[Any]:
@@ -137,13 +137,13 @@ def _decided(cell: TrainingResult) -> npt.NDArray[Any]:
 
 
 def _difference(
-    score: Score,
+    score: ScoreFunction,
     pairs: Pairs,
     test: LabeledImages,
-    said: Callable[[TrainingResult], npt.NDArray[Any]] = _probabilities,
+    output: Callable[[TrainingResult], npt.NDArray[Any]] = _probabilities,
 ) -> Difference:
     trainings = [
-        PairedTraining(unit.donor, unit.subset, unit.init, said(arm), said(reference))
+        PairedTraining(unit.donor, unit.subset, unit.init, output(arm), output(reference))
         for unit, (arm, reference) in pairs.items()
     ]
     return paired_difference(score, test.labels, trainings, test.groups)

@@ -108,5 +108,5 @@ def mcnemar(labels: Labels, arm: Labels, reference: Labels) -> Disagreement:
     arm_only, reference_only = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
     table = [[int((ours & theirs).sum()), arm_only], [reference_only, int((~ours & ~theirs).sum())]]
     few = arm_only + reference_only < FEW_DISCORDANT
-    found = contingency_tables.mcnemar(table, exact=few, correction=True)
-    return Disagreement(arm_only, reference_only, float(found.pvalue))
+    test = contingency_tables.mcnemar(table, exact=few, correction=True)
+    return Disagreement(arm_only, reference_only, float(test.pvalue))

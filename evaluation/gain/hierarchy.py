@@ -11,7 +11,7 @@ from scipy import optimize, stats
 from synthaug.augment.errors import DataError
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.classification import AurocOver
-from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, Score, resample_groups
+from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, ScoreFunction, resample_groups
 
 Values = npt.NDArray[np.float64]
 Name = TypeVar("Name")  # of a comparison
@@ -95,7 +95,7 @@ class Difference:
 
 
 def paired_difference(
-    score: Score,
+    score: ScoreFunction,
     labels: Labels,
     pairs: Sequence[PairedTraining],
     groups: npt.NDArray[np.generic] | None = None,
@@ -211,7 +211,7 @@ def _resampled_areas(positive: npt.NDArray[np.bool_], scores: Values, counts: Va
 
 
 def resampled_scores(
-    score: Score,
+    score: ScoreFunction,
     labels: Labels,
     answers: Sequence[Probabilities],
     groups: npt.NDArray[np.generic] | None,

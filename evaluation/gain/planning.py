@@ -118,8 +118,8 @@ def pilot_sd(pilot: Difference, assurance: float = 0.8) -> float:
     if not 0 < assurance < 1:
         raise UsageError(f"assurance {assurance}: expected a number between 0 and 1")
     freedom = pilot.clusters - 1
-    found = pilot.over_trainings * pilot.clusters**0.5
-    return float(found * np.sqrt(freedom / stats.chi2.ppf(1 - assurance, freedom)))
+    sd = pilot.over_trainings * pilot.clusters**0.5
+    return float(sd * np.sqrt(freedom / stats.chi2.ppf(1 - assurance, freedom)))
 
 
 def _check(sd: float, comparisons: int, alpha: float, over_patients: float) -> None:

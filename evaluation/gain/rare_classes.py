@@ -21,7 +21,7 @@ def rare_classes(cells: Iterable[TrainingResult]) -> tuple[int, ...]:
         None of two classes, whose one AUROC is that of either, and none where labels are drawn evenly.
     """
     counts = [list(cell.counts.get("real", {}).values()) for cell in cells if cell.arm.role == "classical"]
-    total = np.sum([found for found in counts if found], axis=0)
+    total = np.sum([of_one for of_one in counts if of_one], axis=0)
     if np.ndim(total) == 0 or len(total) < 3:
         return ()
     return tuple(np.flatnonzero(total < SHARE * total.mean()).tolist())

@@ -39,7 +39,7 @@ class Experiment:
     smallest_effect: float | None
 
 
-def judge(cells: Sequence[TrainingResult], splits: Splits) -> Experiment:
+def compare_arms(cells: Sequence[TrainingResult], splits: Splits) -> Experiment:
     """Compare the arms of finished cells and conclude: validation images choose, test images decide."""
     every = with_chosen_ratio(cells, splits.val)
     gains = compare(every, splits.test)
@@ -89,24 +89,25 @@ def smallest_found(gain: Gain, gains: Sequence[Gain]) -> float | None:
     Returns:
         None where the arm has a verdict or one training, or equals the reference.
     """
-    found = gain.difference
-    if gain.verdict != "no evidence" or found.clusters < 2 or found.over_trainings == 0:
+    difference = gain.difference
+    if gain.verdict != "no evidence" or difference.clusters < 2 or difference.over_trainings == 0:
         return None
     return smallest_effect(
-        found.clusters,
-        pilot_sd(found),
+        difference.clusters,
+        pilot_sd(difference),
         target=POWER,
-        over_patients=found.over_patients,
-        patient_freedom=found.patient_freedom,
+        over_patients=difference.over_patients,
+        patient_freedom=difference.patient_freedom,
         comparisons=sum(each.verdict is not None for each in gains),
     )
 
 
-def change(found: Estimate) -> str:
+def change(estimate: Estimate) -> str:
     """A gain with its interval, in words."""
-    if not np.isfinite(found.low):
-        return f"{found.value:+.4f} with one training, which has no interval: run at least three subsets"
-    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] ({100 * found.level:.4g} % interval)"
+    if not np.isfinite(estimate.low):
+        return f"{estimate.value:+.4f} with one training, which has no interval: run at least three subsets"
+    interval = f"[{estimate.low:+.4f}, {estimate.high:+.4f}] ({100 * estimate.level:.4g} % interval)"
+    return f"{estimate.value:+.4f} {interval}"
 
 
 def _harming(verdict: Verdict, gains: Sequence[Gain]) -> str:
@@ -144,15 +145,17 @@ def _closure(gain: Gain) -> str:
         return ""
     if not np.isfinite(gain.closure.low):
         return "What share of the gap to all labels it closes is open: the gap itself is not certain."
-    return f"Of the gap to the classifier with all labels it closes {share(gain.closure)}."
+    return f"Of the gap to the classifier with all labels it closes {in_percent(gain.closure)}."
 
 
-def share(found: Estimate) -> str:
+def in_percent(estimate: Estimate) -> str:
     """Of a gap, with its interval; an unbounded one in words."""
     value, *ends = (
-        f"{round(100 * x) if np.isfinite(x) else x}" for x in (found.value, found.low, found.high)
+        f"{round(100 * x) if np.isfinite(x) else x}" for x in (estimate.value, estimate.low, estimate.high)
     )
-    return f"{value} % [{', '.join(ends)}]" if np.isfinite(found.low) else f"{value} % (interval unbounded)"
+    return (
+        f"{value} % [{', '.join(ends)}]" if np.isfinite(estimate.low) else f"{value} % (interval unbounded)"
+    )
 
 
 def _competitor(gain: Gain, gains: Sequence[Gain]) -> str:

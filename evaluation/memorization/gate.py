@@ -83,8 +83,8 @@ class MemorizationGate:
 
     def _verdict(self, allow: bool, before: str) -> str:
         if not self.against:
-            said = f"; its source says: {before}" if before else ""
-            return f"not checked: no training images to compare with{said}"
+            source = f"; its source says: {before}" if before else ""
+            return f"not checked: no training images to compare with{source}"
         kind = "near copy" if self.altered else "exact copy (altered ones are not looked for)"
         verdict = f"overridden by {OVERRIDE}" if allow else f"passed, no {kind}"
         note = f"; {self.note}" if self.note else ""
@@ -105,13 +105,13 @@ class MemorizationGate:
         if not copies:
             return
         more = f" and {len(copies) - NAMED} more" if len(copies) > NAMED else ""
-        found = (
+        message = (
             f"{len(copies)} of {looked_at:,} synthetic images are near copies of training images "
             f"({', '.join(copies[:NAMED])}{more}; compared with {self.against})"
         )
         if not allow:
-            raise GateError(f"{found}: nothing was written; leave them out, or add {OVERRIDE}")
-        log.warning("%s: written all the same, as %s says", found, OVERRIDE)
+            raise GateError(f"{message}: nothing was written; leave them out, or add {OVERRIDE}")
+        log.warning("%s: written all the same, as %s says", message, OVERRIDE)
 
 
 def _name_of(batch: LabeledImages, row: int, position: int) -> str:

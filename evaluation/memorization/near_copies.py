@@ -87,8 +87,8 @@ class CopyDetector:
             DataError: fewer than two training images, no held-out ones, or images under 8 pixels.
         """
         if len(train) < 2 or not len(held_out):
-            found = f"{len(train)} training and {len(held_out)} held-out images"
-            raise DataError(f"{found}: expected at least 2 and 1 to look for copies")
+            counts = f"{len(train)} training and {len(held_out)} held-out images"
+            raise DataError(f"{counts}: expected at least 2 and 1 to look for copies")
         if min(train.image_shape[1:]) < SMALLEST_SIDE:
             raise DataError(
                 f"images of {train.image_shape[1:]} pixels: expected at least 8 to look for copies"
@@ -97,8 +97,8 @@ class CopyDetector:
         unset = cls(train, NOISE, Nearest(nothing, nothing.astype(np.int64), nothing))
 
         def fill(folder: Path) -> None:
-            found = unset.search(by_content(held_out, LARGEST))
-            np.savez(folder / "nearest.npz", **vars(found))
+            nearest = unset.search(by_content(held_out, LARGEST))
+            np.savez(folder / "nearest.npz", **vars(nearest))
 
         key = VERSION, train.digest(), held_out.digest()
         with np.load(kept("copies", key, fill) / "nearest.npz") as file:
@@ -135,8 +135,8 @@ class CopyDetector:
         if images.image_shape[1:] != (height, width):
             images = resize(images, height)
         images = with_channels(images, channels)
-        found = [self._nearest(_unit(pixels) / self._white) for pixels in images.pixels]
-        columns = np.array(found, np.float64).reshape(-1, 3)
+        rows = [self._nearest(_unit(pixels) / self._white) for pixels in images.pixels]
+        columns = np.array(rows, np.float64).reshape(-1, 3)
         return Nearest(columns[:, 0], columns[:, 1].astype(np.int64), columns[:, 2])
 
     def _nearest(self, image: Planes) -> tuple[float, int, float]:
@@ -233,19 +233,19 @@ def _fit(poses: Planes, others: Planes) -> tuple[Indices, Planes, Planes]:
 
 def _largest(residuals: Planes) -> Planes:
     """(N, C, H, W) -> (N,): the largest mean of a window, times its side, which makes noise alike in all."""
-    found = np.zeros(len(residuals), np.float32)
+    largest = np.zeros(len(residuals), np.float32)
     height, width = residuals.shape[2:]
     for side in WINDOWS:
         down, across = height - side + 1, width - side + 1
         rows = np.add.reduce([residuals[:, :, k : k + down] for k in range(side)])
         sums = np.add.reduce([rows[..., k : k + across] for k in range(side)])
-        np.maximum(found, np.abs(sums).max(axis=(1, 2, 3)) / np.float32(side), out=found)
-    return found
+        np.maximum(largest, np.abs(sums).max(axis=(1, 2, 3)) / np.float32(side), out=largest)
+    return largest
 
 
 def _correlation(some: Planes, others: Planes) -> Planes:
     """(N,) of each pair; 0 where one of them is flat."""
     a, b = (x.reshape(len(x), -1) - x.mean(axis=(1, 2, 3))[:, None] for x in (some, others))
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    found: Planes = np.einsum("nd,nd->n", a, b) / np.maximum(norms, np.float32(1e-6))
-    return found
+    correlation: Planes = np.einsum("nd,nd->n", a, b) / np.maximum(norms, np.float32(1e-6))
+    return correlation

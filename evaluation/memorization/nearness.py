@@ -49,7 +49,7 @@ class Nearness:
             quantiles={f"{q:.0%}": float(np.quantile(distances, q)) for q in QUANTILES},
             nndr_mean=float(ratio.mean()),
             nndr_median=float(np.median(ratio)),
-            authenticity=None if authentic is None else share(authentic),
+            authenticity=None if authentic is None else proportion(authentic),
         )
 
 
@@ -124,7 +124,7 @@ def membership_auroc(
     return bootstrap(auroc, is_member, np.stack([-score, score], axis=1), groups, seed=seed)
 
 
-def share(yes: npt.NDArray[np.bool_]) -> Estimate:
+def proportion(yes: npt.NDArray[np.bool_]) -> Estimate:
     """Of True, with its 95 % interval (Wilson 1927)."""
     interval = binomtest(int(yes.sum()), len(yes)).proportion_ci(0.95, method="wilson")
     return Estimate(float(yes.mean()), float(interval.low), float(interval.high))

@@ -15,7 +15,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.memorization.near_copies import CopyDetector
-from synthaug.evaluation.memorization.nearness import Nearness, Space, measure_space, share
+from synthaug.evaluation.memorization.nearness import Nearness, Space, measure_space, proportion
 from synthaug.evaluation.neighbours import Distances, Vectors
 from synthaug.evaluation.protocol import content_order
 from synthaug.evaluation.statistics import Estimate
@@ -28,7 +28,7 @@ CHANCE = 1e-3  # probability under which a surplus of near copies is not an acci
 FeatureSets = Mapping[str, tuple[Vectors, Vectors, Vectors]]
 
 
-class Pair(NamedTuple):
+class NearestPair(NamedTuple):
     """A synthetic image's row, the row of its nearest training image, and their distance."""
 
     synthetic: int
@@ -36,7 +36,7 @@ class Pair(NamedTuple):
     distance: float
 
 
-class Row(NamedTuple):
+class ReportRow(NamedTuple):
     """One line of the report's table, in words."""
 
     measure: str
@@ -66,8 +66,8 @@ class Memorization:
     threshold: float
     copied: Estimate
     copied_floor: Estimate
-    near_copies: tuple[Pair, ...]
-    closest: tuple[Pair, ...]
+    near_copies: tuple[NearestPair, ...]
+    closest: tuple[NearestPair, ...]
     distances: Distances
     floor_distances: Distances
     spaces: tuple[Space, ...]
@@ -101,25 +101,25 @@ class Memorization:
     def sentence(self) -> str:
         """For a radiologist: what was looked for, what was found, and how often the rule errs."""
         k, wrong = len(self.near_copies), round(self.copied_floor.value * self.n_floor)
-        found = "none is a near copy"
+        outcome = "none is a near copy"
         if k:
-            found = f"{k:,} {'is a near copy' if k == 1 else 'are near copies'} ({k / self.n:.2%})"
+            outcome = f"{k:,} {'is a near copy' if k == 1 else 'are near copies'} ({k / self.n:.2%})"
             if not self.beyond_chance:
-                found += ", no more than the rule's false alarms explain"
+                outcome += ", no more than the rule's false alarms explain"
         note = f" Note: {self.note}." if self.note else ""
         return (
             f"Each of {self.n:,} synthetic images was compared with all {self.n_train:,} training images, "
-            f"also shifted by up to 2 pixels, mirrored, brighter or darker, and with noise: {found}. The "
+            f"also shifted by up to 2 pixels, mirrored, brighter or darker, and with noise: {outcome}. The "
             f"same rule flags {wrong:,} of {self.n_floor:,} real images that were never trained on "
             f"({self.copied_floor.value:.2%}).{note}"
         )
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ReportRow]:
         """The table of the report."""
         low, high = (f"[{e.low:.2%}, {e.high:.2%}]" for e in (self.copied, self.copied_floor))
         rows = [
-            Row(
+            ReportRow(
                 "near copies",
                 f"{self.copied.value:.2%} {low}",
                 f"{self.copied_floor.value:.2%} {high}",
@@ -179,13 +179,13 @@ def measure_memorization(
         if have != want:
             raise DataError(f"{name} features of {have} images: expected {want}, extract them again")
     detector = detector or CopyDetector.fit(train, held_out)
-    found, fresh = detector.search(synthetic), detector.held_out
+    nearest, fresh = detector.search(synthetic), detector.held_out
     m = min(len(synthetic), len(fresh.distances))
-    order = np.argsort(found.distances, kind="stable")
-    pairs = [Pair(int(i), int(found.rows[i]), float(found.distances[i])) for i in order]
+    order = np.argsort(nearest.distances, kind="stable")
+    pairs = [NearestPair(int(i), int(nearest.rows[i]), float(nearest.distances[i])) for i in order]
     aligned = Space(
         ALIGNED,
-        Nearness.of(found.distances, found.second),
+        Nearness.of(nearest.distances, nearest.second),
         Nearness.of(fresh.distances[:m], fresh.second[:m]),
     )
     pixels = _pixels(train, train), _pixels(held_out, train), _pixels(synthetic, train)
@@ -194,17 +194,17 @@ def measure_memorization(
         measure_space(name, train, held_out, vectors, orders, seed)
         for name, vectors in {"pixels": pixels, **(features or {})}.items()
     ]
-    below = found.distances < detector.threshold
+    below = nearest.distances < detector.threshold
     return Memorization(
         n=len(synthetic),
         n_train=len(train),
         n_floor=m,
         threshold=detector.threshold,
-        copied=share(below),
-        copied_floor=share(fresh.distances[:m] < detector.threshold),
+        copied=proportion(below),
+        copied_floor=proportion(fresh.distances[:m] < detector.threshold),
         near_copies=tuple(pairs[: int(below.sum())]),
         closest=tuple(pairs[:CLOSEST]),
-        distances=found.distances,
+        distances=nearest.distances,
         floor_distances=fresh.distances[:m],
         spaces=(aligned, *spaces),
         note=detector.note,
@@ -218,16 +218,16 @@ def _pixels(images: LabeledImages, train: LabeledImages) -> Vectors:
     return small.reshape(len(small), -1) / np.float32(np.iinfo(small.dtype).max)
 
 
-def _rows(space: Space) -> list[Row]:
+def _rows(space: Space) -> list[ReportRow]:
     made, floor = space.synthetic, space.floor
     rows = [
-        Row(
+        ReportRow(
             f"distance to the nearest training image, median ({space.name})",
             f"{made.quantiles['50%']:.3g}",
             f"{floor.quantiles['50%']:.3g}",
             "well below the floor: nearer to the training images than new real images are",
         ),
-        Row(
+        ReportRow(
             f"nearest / second nearest training image, median ({space.name})",
             f"{made.nndr_median:.3f}",
             f"{floor.nndr_median:.3f}",
@@ -239,9 +239,9 @@ def _rows(space: Space) -> list[Row]:
             f"{e.value:.1%} [{e.low:.1%}, {e.high:.1%}]" for e in (made.authenticity, floor.authenticity)
         )
         meaning = "below the floor: nearer to training images than these are to each other"
-        rows.append(Row(f"authenticity ({space.name})", one, other, meaning))
+        rows.append(ReportRow(f"authenticity ({space.name})", one, other, meaning))
     if space.membership and space.membership_floor:
         one, other = str(space.membership), str(space.membership_floor)
         meaning = "0.5: the synthetic images do not show who was trained on; above 0.5: they do"
-        rows.append(Row(f"membership attack, AUROC ({space.name})", one, other, meaning))
+        rows.append(ReportRow(f"membership attack, AUROC ({space.name})", one, other, meaning))
     return rows

@@ -62,36 +62,36 @@ def main_arms(cells: Sequence[TrainingResult], gains: Sequence[Gain], amount: Am
     fixed = [n for n in names if arms[n][0].arm.role == "synthetic" and n != CHOSEN]
     rivals = [gain for gain in gains if gain.role == "competitor" and gain.amount == amount]
     ceiling = [name for name in names if arms[name][0].arm.role == "ceiling"]
-    found = {
+    stand_ins = {
         BEST_CLASSICAL: best_recipe(cells, amount).name,
         BEST_SYNTHETIC: max(fixed, key=lambda n: np.mean([c.val_auroc for c in arms[n]]), default=None),
         CHOSEN_RATIO: CHOSEN if CHOSEN in arms else None,
         BEST_COMPETITOR: max(rivals, key=lambda gain: gain.auroc.value).arm if rivals else None,
         ALL_LABELS: ceiling[0] if ceiling else None,
     }
-    return {stands_for: name for stands_for, name in found.items() if name is not None}
+    return {stands_for: name for stands_for, name in stand_ins.items() if name is not None}
 
 
 def _row(
     arm: Sequence[TrainingResult], val: LabeledImages, test: LabeledImages, rare: tuple[int, ...]
 ) -> dict[str, Any]:
     first = arm[0]
-    found = [
+    scores_of = [
         classifier_scores(
             test.labels, cell.test, cell.threshold, specific=specific_thresholds(val.labels, cell.val)
         )
         for cell in arm
     ]
-    areas = [scores["AUROC"] for scores in found]
+    areas = [scores["AUROC"] for scores in scores_of]
     recalls = [
         class_recalls(test.labels, decide(cell.test, cell.threshold), len(test.class_names)) for cell in arm
     ]
-    mirrors = [cell.mirror for cell in arm if cell.mirror is not None]
-    others = [name for name in found[0] if name != "AUROC"]
+    trts_aurocs = [cell.trts_auroc for cell in arm if cell.trts_auroc is not None]
+    others = [name for name in scores_of[0] if name != "AUROC"]
     return {
         "arm": first.arm.name,
         "role": first.arm.role,
-        "labels": OF_DONOR if first.arm.way == "donor" else str(first.unit.amount),
+        "labels": OF_DONOR if first.arm.procedure == "donor" else str(first.unit.amount),
         "trainings": len(arm),
         "images": {
             origin: {name: _mean_count(arm, origin, name) for name in counts}
@@ -101,9 +101,9 @@ def _row(
         "AUROC": float(np.mean(areas)),
         "AUROC SD": float(np.std(areas, ddof=1)) if len(arm) > 1 else None,
         **({RARE: float(np.mean([AurocOver(rare)(test.labels, c.test) for c in arm]))} if rare else {}),
-        **{score: float(np.mean([scores[score] for scores in found])) for score in others},
+        **{score: float(np.mean([scores[score] for scores in scores_of])) for score in others},
         "recall": dict(zip(test.class_names, np.mean(recalls, axis=0).tolist(), strict=True)),
-        **({"mirror AUROC": float(np.mean(mirrors))} if mirrors else {}),
+        **({"mirror AUROC": float(np.mean(trts_aurocs))} if trts_aurocs else {}),
     }
 
 

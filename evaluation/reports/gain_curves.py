@@ -120,8 +120,8 @@ def _banded(
     axes: Axes, x: npt.ArrayLike, values: Sequence[Curve] | Curve, label: str, style: dict[str, Any]
 ) -> None:
     """The mean of each point's values over the band of all of them."""
-    axes.plot(x, [np.mean(found) for found in values], label=label, **style)
-    low, high = [np.min(found) for found in values], [np.max(found) for found in values]
+    axes.plot(x, [np.mean(at_x) for at_x in values], label=label, **style)
+    low, high = [np.min(at_x) for at_x in values], [np.max(at_x) for at_x in values]
     axes.fill_between(x, low, high, color=style["color"], alpha=0.1, linewidth=0)
 
 

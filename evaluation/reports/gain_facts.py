@@ -30,7 +30,7 @@ def gain_facts(gain: Gain) -> dict[str, Any]:
 
 def pair_facts(pair: SinglePair) -> dict[str, Any]:
     """One training against one; its interval speaks of other test patients and of no other training."""
-    unit, found, decided = pair.unit, pair.delong, pair.mcnemar
+    unit, test, decided = pair.unit, pair.delong, pair.mcnemar
     return {
         "amount": str(unit.amount),
         "donor": unit.donor,
@@ -40,7 +40,7 @@ def pair_facts(pair: SinglePair) -> dict[str, Any]:
         "reference": pair.reference,
         "auroc": pair.arm_auroc,
         "reference auroc": pair.reference_auroc,
-        "delong": None if found is None else {**finite(found.interval()), "p_value": found.p_value},
+        "delong": None if test is None else {**finite(test.interval()), "p_value": test.p_value},
         "mcnemar": {
             "arm_only": decided.arm_only,
             "reference_only": decided.reference_only,

@@ -50,25 +50,29 @@ def interval_plot(gains: Sequence[Gain]) -> str:
     return drawn(figure)
 
 
-def words(found: Estimate) -> str:
+def words(estimate: Estimate) -> str:
     """A gain with its interval, short."""
-    if not np.isfinite(found.low):
-        return f"{found.value:+.3f} (no interval)"
-    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    if not np.isfinite(estimate.low):
+        return f"{estimate.value:+.3f} (no interval)"
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
 
 
 def _limits(gains: Sequence[Gain]) -> tuple[float, float]:
     """Of the axis: neither an interval of two trainings nor "synthetic only" may squeeze what decides."""
     deciding = [gain.auroc for gain in gains if gain.role == "synthetic"]
-    near = 4 * max(0.005, *(abs(found.value) for found in deciding))
-    known = [x for found in deciding for x in (found.low, found.value, found.high) if np.isfinite(x)]
+    near = 4 * max(0.005, *(abs(estimate.value) for estimate in deciding))
+    known = [
+        x for estimate in deciding for x in (estimate.low, estimate.value, estimate.high) if np.isfinite(x)
+    ]
     ends = [0.0, *np.clip(known, -near, near)]
     far = 2.5 * float(np.abs(ends).max())
     others = [gain.auroc for gain in gains if gain.role in ("competitor", "ceiling")]
-    ends += [x for found in others for x in (found.low, found.value, found.high) if abs(x) <= far]
+    ends += [x for estimate in others for x in (estimate.low, estimate.value, estimate.high) if abs(x) <= far]
     widest = float(np.abs(ends).max())
     shown = [gain.auroc for gain in gains if gain.role == "shown"]
-    ends += [x for found in shown for x in (found.low, found.value, found.high) if abs(x) <= widest]
+    ends += [
+        x for estimate in shown for x in (estimate.low, estimate.value, estimate.high) if abs(x) <= widest
+    ]
     margin = 0.06 * (max(ends) - min(ends))
     return min(ends) - margin, max(ends) + margin
 
@@ -96,41 +100,47 @@ def _label(gain: Gain) -> str:
 
 
 def _draw_interval(axes: Axes, y: float, gain: Gain, low: float, high: float) -> None:
-    found = gain.auroc
+    estimate = gain.auroc
     colour = VERDICTS[gain.verdict] if gain.verdict else {"competitor": COMPETITOR}.get(gain.role, SHOWN)
-    if np.isfinite(found.low):
-        ends = np.clip([found.low, found.high], low, high)
+    if np.isfinite(estimate.low):
+        ends = np.clip([estimate.low, estimate.high], low, high)
         axes.plot(ends, [y, y], color=colour, linewidth=2.4, solid_capstyle="butt")
-    if low <= found.value <= high:
+    if low <= estimate.value <= high:
         face = "white" if gain.role == "shown" else colour
-        axes.plot(found.value, y, "o", color=colour, markerfacecolor=face, markersize=6.5)
-    if min(found.low if np.isfinite(found.low) else low, found.value) < low:
+        axes.plot(estimate.value, y, "o", color=colour, markerfacecolor=face, markersize=6.5)
+    if min(estimate.low if np.isfinite(estimate.low) else low, estimate.value) < low:
         axes.plot(low, y, "<", color=colour, markersize=5.5, clip_on=False)
-    if max(found.high if np.isfinite(found.high) else high, found.value) > high:
+    if max(estimate.high if np.isfinite(estimate.high) else high, estimate.value) > high:
         axes.plot(high, y, ">", color=colour, markersize=5.5, clip_on=False)
-    said = f"{words(found)}{'' if gain.verdict is None else f'  {gain.verdict}'}"
+    label = f"{words(estimate)}{'' if gain.verdict is None else f'  {gain.verdict}'}"
     where = axes.get_yaxis_transform()
     axes.text(
-        1.03, y, said, transform=where, va="center", fontsize=8.5, color=colour if gain.verdict else "#57606a"
+        1.03,
+        y,
+        label,
+        transform=where,
+        va="center",
+        fontsize=8.5,
+        color=colour if gain.verdict else "#57606a",
     )
 
 
 def _draw_ceiling(axes: Axes, gain: Gain, low: float, high: float) -> None:
-    found = gain.auroc
-    if np.isfinite(found.low):
-        band = np.clip([found.low, found.high], low, high)
+    estimate = gain.auroc
+    if np.isfinite(estimate.low):
+        band = np.clip([estimate.low, estimate.high], low, high)
         axes.axvspan(band[0], band[1], color=CEILING, alpha=0.1, linewidth=0)
-    if found.value > high:
-        where, said = high, f"all labels, beyond the axis →\n{words(found)}"
-    elif found.value < low:
-        where, said = low, f"← all labels, beyond the axis\n{words(found)}"
+    if estimate.value > high:
+        where, label = high, f"all labels, beyond the axis →\n{words(estimate)}"
+    elif estimate.value < low:
+        where, label = low, f"← all labels, beyond the axis\n{words(estimate)}"
     else:
-        where, said = found.value, f"all labels\n{words(found)}"
+        where, label = estimate.value, f"all labels\n{words(estimate)}"
         axes.axvline(where, color=CEILING, linewidth=1.4, linestyle="--")
     axes.text(
         where,
         1.0,
-        said,
+        label,
         transform=axes.get_xaxis_transform(),
         ha="center",
         va="bottom",

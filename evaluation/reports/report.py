@@ -18,7 +18,7 @@ from synthaug.evaluation.gain.changed_sides import Changed, ChangedSides, change
 from synthaug.evaluation.gain.comparison import amounts_of, of_arm, paired_cells
 from synthaug.evaluation.gain.rare_classes import rare_classes
 from synthaug.evaluation.gain.single_pairs import SinglePair, single_pairs
-from synthaug.evaluation.gain.verdict import Experiment, change, share
+from synthaug.evaluation.gain.verdict import Experiment, change, in_percent
 from synthaug.evaluation.reports import gain_curves
 from synthaug.evaluation.reports.arm_table import (
     BEST_CLASSICAL,
@@ -63,15 +63,15 @@ class Report:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The content of report.json."""
-        found, splits, cells = self.assessment, self.splits, self.experiment.cells
+        assessment, splits, cells = self.assessment, self.splits, self.experiment.cells
         return {
-            **({"fidelity": [], "memorization": None} if found is None else found.as_dict()),
+            **({"fidelity": [], "memorization": None} if assessment is None else assessment.as_dict()),
             "verdict": self.experiment.verdict,
             "sentence": self.experiment.sentence,
             "smallest_effect": self.experiment.smallest_effect,
             "gains": [gain_facts(gain) for gain in self.experiment.gains],
             "rare_classes": self.rare_classes,
-            "single_pairs": [pair_facts(pair) for found in self.single_pairs.values() for pair in found],
+            "single_pairs": [pair_facts(pair) for pairs in self.single_pairs.values() for pair in pairs],
             "arms": arm_table(cells, splits.val, splits.test),
             "main_arms": {str(amount): arms for amount, arms in self.main_arms.items()},
             "changed_sides": [
@@ -127,13 +127,13 @@ class Report:
         Every arm where each was trained once; else the arm of the verdict, training by training.
         """
         cells, decisive = self.experiment.cells, self.experiment.decisive
-        found: dict[Amount, list[SinglePair]] = {}
+        pairs_by_amount: dict[Amount, list[SinglePair]] = {}
         for gain in self.experiment.gains:
             if gain.difference.clusters < 2 or gain is decisive:
                 arms = (of_arm(cells, gain.amount, name) for name in (gain.arm, gain.reference))
                 pairs = single_pairs(paired_cells(*arms), self.splits.test.labels)
-                found.setdefault(gain.amount, []).extend(pairs)
-        return found
+                pairs_by_amount.setdefault(gain.amount, []).extend(pairs)
+        return pairs_by_amount
 
     def write(self, folder: Path) -> Path:
         """Write report.json and report.html into `folder`; the path of the page."""
@@ -149,7 +149,7 @@ class Report:
             "inits": len({cell.unit.init for cell in cells}),
             "patients": None if test.groups is None else len(set(test.groups.tolist())),
             "amounts": [self._amount(amount) for amount in self.main_arms],
-            "mirrors": self._mirrors(),
+            "trts": self._trts(),
             "learning": gain_curves.learning_curves(cells, test, self.main_arms) if several else "",
             "generator": gain_curves.generator_curves(self.generator_log) if self.generator_log else "",
         }
@@ -171,7 +171,7 @@ class Report:
                     "gain": gain,
                     "auroc": words(gain.auroc),
                     "rare": "–" if gain.rare_auroc is None else words(gain.rare_auroc),
-                    "closure": "–" if gain.closure is None else share(gain.closure),
+                    "closure": "–" if gain.closure is None else in_percent(gain.closure),
                     "moved": [words(gain.accuracy), words(gain.balanced_accuracy)],
                 }
                 for gain in gains
@@ -197,8 +197,8 @@ class Report:
 
     def _rare_change(self) -> str:
         """Of the arm that the verdict is about."""
-        found = self.experiment.decisive.rare_auroc
-        return "" if found is None else change(found)
+        estimate = self.experiment.decisive.rare_auroc
+        return "" if estimate is None else change(estimate)
 
     def _pair(self, pair: SinglePair) -> dict[str, Any]:
         """A row of the page: the training by what tells it from the others."""
@@ -208,17 +208,17 @@ class Report:
             "p": "–" if pair.delong is None else f"{pair.delong.p_value:.2g}",
         }
 
-    def _mirrors(self) -> list[tuple[str, float, float | None]]:
+    def _trts(self) -> list[tuple[str, float, float | None]]:
         """By amount of labels: AUROC of real -> synthetic (best classical arm) and of synthetic -> real."""
-        found = []
+        aurocs = []
         for amount, arms in self.main_arms.items():
             rows = {row["arm"]: row for row in rows_of(self.facts["arms"], self.experiment.cells, amount)}
             best, synthetic = rows[arms[BEST_CLASSICAL]], rows.get(SYNTHETIC_ONLY)
             if "mirror AUROC" in best:
-                found.append(
+                aurocs.append(
                     (str(amount), best["mirror AUROC"], None if synthetic is None else synthetic["AUROC"])
                 )
-        return found
+        return aurocs
 
     def _by_class(self, changed: Sequence[Changed]) -> dict[str, int]:
         """Where one class changes to one side and another to the other, only the operating point moved."""
@@ -242,7 +242,7 @@ class Report:
             "ratio": cell.arm.ratio,
             "validation_auroc": cell.val_auroc,
             "auroc": auroc(self.splits.test.labels, cell.test),
-            "mirror_auroc": cell.mirror,
+            "mirror_auroc": cell.trts_auroc,
             "threshold": cell.threshold,
             "images": cell.counts,
         }

@@ -7,9 +7,9 @@ the labelled images again, one image per class). Planted effects: new patients o
 AUROC, as many labelled subsets as the planner asks for after a pilot. Threshold: copies of the rare class,
 which raise sensitivity and balanced accuracy at 0.5 and leave the ranking alone.
 
-Every experiment has a disease, patients and random numbers of its own (truth.py), and goes through conduct()
-and judge() as a user's does. One is one file in the work folder and not run again; docs/results/null.md,
-null.json and docs/images/null.png are written from what is there, also with --render-only.
+Every experiment has a disease, patients and random numbers of its own (truth.py), and goes through
+conduct() and compare_arms() as a user does. One is one file in the work folder and not run again;
+docs/results/null.md, null.json and docs/images/null.png are written from it, also with --render-only.
 """
 
 import argparse

@@ -24,7 +24,7 @@ from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.experiment.schedule import conduct
 from synthaug.evaluation.gain.comparison import Gain, of_arm
 from synthaug.evaluation.gain.planning import pilot_sd, subsets_needed
-from synthaug.evaluation.gain.verdict import Experiment, judge
+from synthaug.evaluation.gain.verdict import Experiment, compare_arms
 
 Record = dict[str, Any]
 
@@ -68,7 +68,7 @@ def fabric() -> Fabric:
 def conducted(kind: Kind, lab: ExperimentData, subsets: int) -> Experiment:
     """All trainings, those that are not there yet, and the judgement."""
     design = Design((kind.amount,), subsets=subsets)
-    return judge(conduct(lab, design, ratios=kind.ratios, choice="core"), lab.splits)
+    return compare_arms(conduct(lab, design, ratios=kind.ratios, choice="core"), lab.splits)
 
 
 def planned(pilot: Experiment, kind: Kind) -> Record:

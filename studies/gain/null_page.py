@@ -21,8 +21,8 @@ PICTURE = "![What every experiment found, and how many said that synthetic image
 
 INTRODUCTION = """\
 `synthaug experiment` on data whose truth is known: {experiments} experiments, each with a disease, patients
-and random numbers of its own, through the same code as a user's (`conduct` trains, `judge` concludes). What
-stands in for the generator decides what the right answer is."""
+and random numbers of its own, through the same code as a user's (`conduct` trains, `compare_arms` concludes).
+What stands in for the generator decides what the right answer is."""
 
 DATA = """\
 **Data.** {side} px textures: white noise and, faintly, a smooth pattern drawn anew for each experiment,

@@ -14,7 +14,7 @@ from scipy import stats
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.gain.planning import pilot_sd
-from synthaug.evaluation.gain.verdict import judge
+from synthaug.evaluation.gain.verdict import compare_arms
 
 sys.path.append(str(Path(__file__).parents[2] / "studies" / "gain"))
 from null import main
@@ -88,7 +88,7 @@ class TestTheCounting:
         assert paired_p([0.0, 0.0]) == 1
 
     def test_asks_the_planner_by_the_arm_with_the_most_synthetic_images(self) -> None:
-        small = judge(made_up({REAL: -0.3, AUGMENTED: 0, LESS: 0.02, BLEND: 0.3}), SPLITS)
+        small = compare_arms(made_up({REAL: -0.3, AUGMENTED: 0, LESS: 0.02, BLEND: 0.3}), SPLITS)
         facts = planned(small, KINDS["planted effect"])
         sds = {gain.arm: pilot_sd(gain.difference) for gain in small.gains}
         assert facts["pilot_sd"] == sds[BLEND] != sds[LESS]

@@ -17,7 +17,7 @@ from synthaug.evaluation.experiment.arms import (
 )
 from synthaug.evaluation.experiment.design import Amount, Design, Unit
 from synthaug.evaluation.experiment.results import TrainingResult
-from synthaug.evaluation.gain.verdict import judge
+from synthaug.evaluation.gain.verdict import compare_arms
 from synthaug.evaluation.reports.report import Report
 
 AMOUNTS = (Amount(0.05), Amount(10, per_class=True))
@@ -58,7 +58,7 @@ def made_up_cell(unit: Unit, arm: Arm, splits: Splits, labelled: int, rare: int 
         val=probabilities(splits.val),
         test=probabilities(splits.test),
         history=history,
-        mirror=0.75 if arm.role == "classical" else None,
+        trts_auroc=0.75 if arm.role == "classical" else None,
     )
 
 
@@ -90,4 +90,4 @@ def report(
             cells[where, arm] = made_up_cell(where, arm, splits, labelled, rare)
     log = [{"step": k, "discriminator": 1.0, "generator": 2.0} for k in (1, 2)]
     config = {"dataset": "phantom", "synthetic": Path("made.h5")}
-    return Report(splits, judge(list(cells.values()), splits), None, config, log)
+    return Report(splits, compare_arms(list(cells.values()), splits), None, config, log)

@@ -12,7 +12,7 @@ from synthaug.augment.images import Splits
 from synthaug.evaluation.experiment.results import TrainingResult, read_result
 from synthaug.evaluation.experiment.schedule import best_recipe, trainings
 from synthaug.evaluation.gain.planning import pilot_sd, subsets_needed
-from synthaug.evaluation.gain.verdict import judge
+from synthaug.evaluation.gain.verdict import compare_arms
 
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
 
@@ -81,8 +81,8 @@ def spread(folder: Path, splits: Splits) -> tuple[float, tuple[float, float], st
     """The spread of paired differences between labelled subsets; over test patients, with the degrees of
     freedom of that; and how it is known."""
     results = of_references([read_result(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
-    if any(one.arm.way == "blend" for one in results) and len(results[0].test) == len(splits.test):
-        gains = judge(results, splits).gains
+    if any(one.arm.procedure == "blend" for one in results) and len(results[0].test) == len(splits.test):
+        gains = compare_arms(results, splits).gains
         pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
         pilots = [pilot for pilot in pilots if pilot.over_trainings > 0]
         if pilots:

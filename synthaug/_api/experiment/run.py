@@ -25,7 +25,7 @@ from synthaug.evaluation.diagnosis.assessment import assess
 from synthaug.evaluation.experiment.schedule import conduct
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.gain.comparison import Gain
-from synthaug.evaluation.gain.verdict import Experiment, judge
+from synthaug.evaluation.gain.verdict import Experiment, compare_arms
 from synthaug.evaluation.reports.report import Report
 
 log = logging.getLogger("synthaug")
@@ -187,7 +187,7 @@ def run_experiment(
         jobs=parallel_trainings(jobs, data.make_fabric().device),
         on_progress=log.info,
     )
-    found = judge(results, splits)
+    found = compare_arms(results, splits)
     first = next(design.units())
     shown = extractors if "domain" in names else extractors[1:]
     assessment = assess(splits, data.pool(first), extractors[0], shown) if names else None

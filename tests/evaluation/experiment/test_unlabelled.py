@@ -144,7 +144,7 @@ def with_rest(folder: Path, splits: Splits) -> ExperimentData:
 
 class TestAnExperiment:
     def test_has_a_competitor_that_learns_from_the_unlabelled_images(self, cells, lab):
-        (arm,) = {cell.arm for cell in cells if cell.arm.way == "pseudo-labelled"}
+        (arm,) = {cell.arm for cell in cells if cell.arm.procedure == "pseudo-labelled"}
         assert arm.role == "competitor"
         assert arm.name.startswith("pseudo-labels, ")
 
@@ -191,7 +191,7 @@ def test_a_cell_of_a_former_reference_is_not_taken_for_this_ones(tmp_path):
     """ "Synthetic only" has no recipe in its name."""
     lab, design = laboratory(tmp_path), Design((HALF,), subsets=1)
     cells = conduct(lab, design, ratios=(0.5,), choice="core")
-    only = next(cell for cell in cells if cell.arm.way == "synthetic")
+    only = next(cell for cell in cells if cell.arm.procedure == "synthetic")
     former = AUGMENTED if only.arm.recipe == REAL else REAL
     path = cell_path(tmp_path, only.unit, only.arm)
     stale = train_cell(lab, only.unit, replace(only.arm, recipe=former))
@@ -199,4 +199,4 @@ def test_a_cell_of_a_former_reference_is_not_taken_for_this_ones(tmp_path):
     again = conduct(lab, design, ratios=(0.5,), choice="core")
     assert read_result(path).arm.recipe == only.arm.recipe
     assert "synthetic only" in names(again)
-    assert np.array_equal(next(c for c in again if c.arm.way == "synthetic").test, only.test)
+    assert np.array_equal(next(c for c in again if c.arm.procedure == "synthetic").test, only.test)

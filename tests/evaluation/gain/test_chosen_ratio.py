@@ -13,7 +13,7 @@ from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.chosen_ratio import chosen_ratio, with_chosen_ratio
 from synthaug.evaluation.gain.comparison import of_arm
 from synthaug.evaluation.gain.delong import delong
-from synthaug.evaluation.gain.verdict import judge
+from synthaug.evaluation.gain.verdict import compare_arms
 
 NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}
 SHARED, OWN = np.random.default_rng(0).normal(size=(2, len(LABELS)))
@@ -88,7 +88,7 @@ class TestTheArm:
         assert all(np.array_equal(a.test, b.test) for a, b in zip(chosen, base, strict=True))
 
     def test_is_not_what_the_sentence_is_about_where_it_is_none(self):
-        found = judge(made_up(NOTHING | {BLEND: -0.02}), SPLITS)
+        found = compare_arms(made_up(NOTHING | {BLEND: -0.02}), SPLITS)
         assert found.sentence.startswith(f"No evidence that synthetic images help: {BLEND} ")
 
     def test_is_chosen_for_each_labelled_subset_by_validation_images_alone(self):
@@ -99,5 +99,5 @@ class TestTheArm:
         assert ratios(cells) == {0: 0, 1: 0, 2: 0.25, 3: 0}
 
     def test_decides_like_any_other(self):
-        found = judge(made_up(NOTHING | {BLEND: 1}), SPLITS)
+        found = compare_arms(made_up(NOTHING | {BLEND: 1}), SPLITS)
         assert {gain.arm: gain.verdict for gain in found.gains} == {BLEND: "helps", CHOSEN: "helps"}

@@ -12,7 +12,7 @@ from synthaug.evaluation.experiment.schedule import best_recipe
 from synthaug.evaluation.gain.comparison import compare, of_arm
 from synthaug.evaluation.gain.hierarchy import Difference
 from synthaug.evaluation.gain.planning import pilot_sd, power
-from synthaug.evaluation.gain.verdict import conclude, decisive_gain, judge, share, smallest_found
+from synthaug.evaluation.gain.verdict import compare_arms, conclude, decisive_gain, in_percent, smallest_found
 from synthaug.evaluation.statistics import Estimate
 
 TENTH = Amount(0.1)
@@ -120,7 +120,7 @@ class TestTheVerdict:
         sentence = judged(made_up(effects, amount=TENTH))[1]
         closure = decisive_gain(compare(made_up(effects, amount=TENTH), TEST))[1].closure
         assert 0.2 < closure.low < closure.value < closure.high < 1
-        assert f"Of the gap to the classifier with all labels it closes {share(closure)}." in sentence
+        assert f"Of the gap to the classifier with all labels it closes {in_percent(closure)}." in sentence
         assert "The best alternative, ensemble, changes AUROC by +0." in sentence
 
     def test_does_not_tell_of_a_way_to_a_ceiling_that_is_none(self):
@@ -155,11 +155,11 @@ class TestTheVerdict:
 
 class TestTheSmallestEffect:
     def test_is_told_where_there_is_no_evidence_and_only_there(self):
-        null = judge(made_up(NOTHING), SPLITS)
+        null = compare_arms(made_up(NOTHING), SPLITS)
         assert f"An effect of {null.smallest_effect:.2g} or more would have been found with 80 % power." in (
             null.sentence
         )
-        found = judge(made_up(NOTHING | {BLEND: 0.5}), SPLITS)
+        found = compare_arms(made_up(NOTHING | {BLEND: 0.5}), SPLITS)
         assert found.smallest_effect is None
         assert "power" not in found.sentence
 
@@ -194,7 +194,7 @@ class TestTheSmallestEffect:
 
 class TestAShare:
     def test_of_a_gap_is_in_whole_per_cent(self):
-        assert share(Estimate(0.344, -0.002, 0.626)) == "34 % [0, 63]"
+        assert in_percent(Estimate(0.344, -0.002, 0.626)) == "34 % [0, 63]"
 
     def test_without_ends_says_so(self):
-        assert share(Estimate(-0.5, -np.inf, np.inf)) == "-50 % (interval unbounded)"
+        assert in_percent(Estimate(-0.5, -np.inf, np.inf)) == "-50 % (interval unbounded)"

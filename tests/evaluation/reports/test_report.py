@@ -12,7 +12,7 @@ from report_page import Page
 
 from synthaug.evaluation.experiment.arms import AUGMENTED, CEILING, CHOSEN, DONOR, SYNTHETIC_ONLY
 from synthaug.evaluation.experiment.design import ALL
-from synthaug.evaluation.gain.verdict import share
+from synthaug.evaluation.gain.verdict import in_percent
 from synthaug.evaluation.reports.arm_table import OF_DONOR, main_arms
 from synthaug.evaluation.reports.report import Report
 
@@ -78,7 +78,7 @@ class TestThePage:
         rows = [row for table in tables for row in table[1:]]
         assert [row[0] for row in rows] == [gain.arm for gain in found.experiment.gains]
         for row, gain in zip(rows, found.experiment.gains, strict=True):
-            assert row[1] == ("–" if gain.role == "ceiling" else share(gain.closure))
+            assert row[1] == ("–" if gain.role == "ceiling" else in_percent(gain.closure))
 
     def test_gives_no_share_of_a_gap_that_is_not_certain(self, tmp_path, page):
         full = report(subsets=1, donors=1, amounts=AMOUNTS[:1])
