@@ -154,6 +154,7 @@ print("steps", training.steps_done)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
 def test_a_training_told_to_stop_leaves_a_checkpoint_and_goes_on_when_resumed(fabric, tmp_path):
     process = subprocess.Popen(
