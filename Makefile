@@ -1,13 +1,18 @@
-# Two commands on a fresh machine: `make demo` and `make test`.
+# Two commands on a fresh machine: `make demo` and `make test`. Then, for developers: `make lint`, `make test-slow`
+# (real servers, validators, killed processes, coverage of intervals; what they need of Debian is installed where
+# that can be done, and skipped with a reason elsewhere).
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint
+.PHONY: demo test test-slow lint
 demo: .venv/installed
 	$(BIN)/synthaug demo --out runs/demo --overwrite
 
 test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-slow: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m 'slow and not gpu and not network'
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -58,6 +58,7 @@ def train_run(
     origin: Origin | None = None,
     resume: bool = False,
     minutes: float | None = None,
+    cpu_seconds: float | None = None,
 ) -> GANTraining:
     """Train into `run` and write `generator.safetensors`, also when the training was stopped early.
 
@@ -90,6 +91,7 @@ def train_run(
             origin=origin,
             resume=resume,
             minutes=minutes,
+            cpu_seconds=cpu_seconds,
         )
     except GateError:
         generator.unlink(missing_ok=True)  # of an earlier stop: nobody should take it for the result

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from cli_runner import synthaug
+from typer.main import get_command
+
+from synthaug.cli.main import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -45,11 +48,18 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 
 def test_make_knows_how_to_run_them() -> None:
-    for target in ("demo", "test", "lint"):
+    for target in ("demo", "test", "lint", "test-slow"):
         done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_line_of_the_readme_has_options_that_exist(command: str) -> None:
+    name, *arguments = shlex.split(command, comments=True)[1:]
+    assert get_command(app).commands[name].make_context(name, arguments).params
+
+
+@pytest.mark.slow
 def test_the_command_line_in_the_readme_runs_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

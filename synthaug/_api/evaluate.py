@@ -18,7 +18,7 @@ from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.fidelity.perceptual import perceptual_distance
 from synthaug.evaluation.memorization.scores import Memorization
 from synthaug.evaluation.reports.assessment_report import write_assessment
-from synthaug.evaluation.score import Score, Table, tables
+from synthaug.evaluation.score import Score, ScoreTable, tables
 
 log = logging.getLogger("synthaug")
 
@@ -68,7 +68,7 @@ class EvaluationReport:
         return self.assessment.copied
 
     @property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[ScoreTable]:
         """The scores as tables, one for each protocol, published forms last."""
         return tables([*self.assessment.scores, *self.assessment.published])
 

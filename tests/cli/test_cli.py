@@ -10,7 +10,7 @@ from cli_runner import synthaug
 from synthaug.augment.formats.registry import read_attributes, read_images
 from synthaug.augment.hdf5 import read_hdf5
 
-TINY = ("--dataset", "phantom:n=320", "--size", "28", "--device", "cpu")
+TINY = ("--dataset", "phantom:n=320", "--size", "16", "--device", "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +199,7 @@ def test_export_keeps_pixels_labels_and_flags() -> None:
 
 def test_evaluate_prints_protocol_and_floor() -> None:
     assert synthaug("generate", "--per-class", "40", "--out", "s.h5").status == 0
-    run = synthaug("evaluate", "--real", TINY[1], "--size", "28", "--synthetic", "s.h5", "--json")
+    run = synthaug("evaluate", "--real", TINY[1], "--size", "16", "--synthetic", "s.h5", "--json")
     assert run.status == 0, run.err
     rows = run.json["fidelity"]
     assert {"FID", "KID", "IS", "precision", "recall", "density", "coverage"} <= {r["metric"] for r in rows}

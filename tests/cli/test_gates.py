@@ -1,5 +1,6 @@
 """What must never happen, tried from the command line."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,20 +30,25 @@ def _in_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def data() -> str:
-    """A folder of 64 px images, not divided; the same images, made smaller, at every --size."""
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """data, a folder of undivided 64 px images, and g, a generator of the training split of split seed 0."""
+    folder = tmp_path_factory.mktemp("made-once")
     images = load_dataset(DATA, ReadOptions(size=64)).joined()
-    write_images(ImageStream.of(replace(images, split=None)), Path("data"))
-    return "data"
+    small = ("--size", "32", "--width", "4", "--no-watch")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_images(ImageStream.of(replace(images, split=None)), Path("data"))
+        run = synthaug("train-generator", "--dataset", "data", *small, "--out", "g", *TINY)
+    assert run.status == 0, run.err
+    return folder
 
 
 @pytest.fixture
-def generator(data: str) -> str:
-    """Trained on the training split of split seed 0, at 32 px."""
-    small = ("--size", "32", "--width", "4", "--no-watch")
-    run = synthaug("train-generator", "--dataset", data, *small, "--out", "g", *TINY)
-    assert run.status == 0, run.err
+def generator(made_once: Path) -> str:
+    """Trained at 32 px; its images are here too, made smaller at every --size."""
+    for name in ("data", "g"):
+        shutil.copytree(made_once / name, name)
     return "g"
 
 

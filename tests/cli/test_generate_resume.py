@@ -76,6 +76,20 @@ def out(interrupted, tmp_path) -> Path:
     return tmp_path / "out.h5"
 
 
+def test_a_run_that_could_not_begin_leaves_nothing(tmp_path):
+    assert synthaug(*options(tmp_path / "out.h5", "--compression", "lzma")).status == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("more", [("--out", "x.npz"), ()])
+def test_resuming_needs_shards(tmp_path, monkeypatch, more):
+    monkeypatch.chdir(tmp_path)
+    run = synthaug("generate", "--class", "pneumonia", "--n", 3, "--resume", *more)
+    assert run.status == 2
+    assert "say --shard-size N, --out FILE.h5" in " ".join(run.err.split())
+
+
+@pytest.mark.slow
 class TestAnInterruptedRun:
     def test_goes_on_to_the_bytes_of_an_unbroken_one_and_keeps_what_is_whole(self, out, unbroken):
         folder = out.with_name("out.h5.partial")
@@ -134,12 +148,10 @@ class TestAnInterruptedRun:
         assert sorted(path.name for path in out.parent.iterdir()) == expected
         assert synthaug(*options(out, "--resume")).status == 2  # another set of the same name
 
-    @pytest.mark.slow
     def test_that_never_was_is_begun(self, tmp_path, unbroken):
         assert synthaug(*options(tmp_path / "out.h5", "--resume")).status == 0
         assert content(tmp_path / "out.h5") == unbroken
 
-    @pytest.mark.slow
     def test_can_replace_an_older_set(self, out, unbroken):
         aside = out.with_name("out.h5.partial").rename(out.with_name("aside"))
         assert synthaug(*options(out, "--seed", 9)).status == 0
@@ -148,18 +160,8 @@ class TestAnInterruptedRun:
         assert synthaug(*options(out, "--resume", "--overwrite")).status == 0
         assert content(out) == unbroken
 
-    def test_that_could_not_begin_leaves_nothing(self, tmp_path):
-        assert synthaug(*options(tmp_path / "out.h5", "--compression", "lzma")).status == 2
-        assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("more", [("--out", "x.npz"), ()])
-    def test_needs_shards(self, tmp_path, monkeypatch, more):
-        monkeypatch.chdir(tmp_path)
-        run = synthaug("generate", "--class", "pneumonia", "--n", 3, "--resume", *more)
-        assert run.status == 2
-        assert "say --shard-size N, --out FILE.h5" in " ".join(run.err.split())
-
-
+@pytest.mark.slow
 class TestTheGate:
     """Its verdict is on the whole set, whichever process made the images."""
 

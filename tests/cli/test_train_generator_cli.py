@@ -16,6 +16,7 @@ from synthaug.generators.presets import PRESETS
 from synthaug.generators.sampling import Synthesizer
 
 DATA = ("--dataset", "phantom:n=160", "--size", "28")
+LOOKED_AT = ("--dataset", "phantom:n=320", "--size", "16")  # tests/cli/test_cli.py has its classifier, too
 TINY = (*DATA, "--steps", "4", "--interval", "2", "--width", "4", "--batch-size", "8")
 
 pytestmark = pytest.mark.usefixtures("in_tmp")
@@ -49,7 +50,7 @@ def test_an_illegal_pair_is_said_in_one_line_before_any_data_is_read():
 
 
 def test_the_run_says_which_weights_it_kept_and_logs_every_look():
-    found = trained("--out", "r", watch="--watch")
+    found = trained("--out", "r", *LOOKED_AT, watch="--watch")
     assert found["steps_of_best"] in (2, 4)
     looks = [json.loads(line) for line in Path("r/log.jsonl").read_text().splitlines()]
     assert found["steps_of_best"] in [line["step"] for line in looks]
@@ -127,9 +128,11 @@ def test_a_resumed_run_can_not_lose_what_it_was_started_with(lost):
     flags = {
         "unlabelled": ("--unlabelled", "phantom:n=400,abnormal=0.5"),
         "init-from": ("--init-from", "donor"),
+        "watch": LOOKED_AT,
     }
-    trained("--out", "r", *flags.get(lost, ()), watch="--watch" if lost == "watch" else "--no-watch")
-    run = synthaug("train-generator", *TINY, "--no-watch", "--steps", "6", "--out", "r", "--resume")
+    trained("--out", "r", *flags[lost], watch="--watch" if lost == "watch" else "--no-watch")
+    again = LOOKED_AT if lost == "watch" else ()
+    run = synthaug("train-generator", *TINY, *again, "--no-watch", "--steps", "6", "--out", "r", "--resume")
     assert run.status == 2
     assert "differ from r/config.toml" in run.err
 

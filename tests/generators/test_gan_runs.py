@@ -49,6 +49,7 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
         "real logit",
         "fake logit",
         "images_per_second",
+        "cpu_seconds",
     }
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["0000002.png", "0000004.png"]
     with Image.open(run / "samples" / "0000004.png") as grid:
@@ -153,6 +154,7 @@ print("steps", training.steps_done)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
 def test_a_training_told_to_stop_leaves_a_checkpoint_and_goes_on_when_resumed(fabric, tmp_path):
     process = subprocess.Popen(

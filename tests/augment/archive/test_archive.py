@@ -31,6 +31,7 @@ from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import LabeledImages, concatenate
 from synthaug.augment.stream import ImageStream
 
+pytestmark = pytest.mark.slow  # a server that Debian has
 WAYS = pytest.mark.parametrize("way", ["--to-dicomweb", "--to-pacs"])
 Pixels = dict[str, npt.NDArray[np.generic]]  # by SOP Instance UID
 
@@ -135,7 +136,6 @@ class TestWhatIsSent:
         assert counts == {"instances": 20, "sent": 20, "already_there": 0, "failed": 0, "found": 20}
         assert_equal(fetched(way, orthanc, folder), pixels_in(folder))
 
-    @pytest.mark.slow
     def test_is_found_and_comes_back_pixel_exact_500_times(self, way, orthanc, tmp_path):
         folder = tmp_path / "many-dicom"
         write_images(ImageStream.of(blend(400, 100)), folder)

@@ -36,6 +36,7 @@ class TestAnArchiveThatRefuses:
 
         return said
 
+    @pytest.mark.slow
     def test_another_ae_title(self, orthanc, refusal):
         said = refusal("--to-pacs", f"NOBODY@127.0.0.1:{orthanc.dicom}")
         assert "association rejected (Called AE title not recognised)" in said
@@ -48,14 +49,17 @@ class TestAnArchiveThatRefuses:
             "--to-dicomweb", "http://127.0.0.1:1/dicom-web"
         )
 
+    @pytest.mark.slow
     def test_another_kind_of_port(self, orthanc, refusal):
         assert "check that it is a DICOM port" in refusal("--to-pacs", f"ARCHIVE@127.0.0.1:{orthanc.http}")
         assert "no connection" in refusal("--to-dicomweb", f"http://127.0.0.1:{orthanc.dicom}")
         assert "TLS failed" in refusal("--to-dicomweb", f"https://127.0.0.1:{orthanc.http}")
 
+    @pytest.mark.slow
     def test_another_path(self, orthanc, refusal):
         assert "404 Not Found (Unknown resource)" in refusal("--to-dicomweb", f"{orthanc.root}/elsewhere")
 
+    @pytest.mark.slow
     def test_no_credentials_or_wrong_ones(self, orthanc, refusal, monkeypatch):
         monkeypatch.setenv("SYNTHAUG_DICOMWEB_PASSWORD", "a guess")
         assert "401 Unauthorized, set SYNTHAUG_DICOMWEB_USER" in refusal("--to-dicomweb", orthanc.url)
@@ -66,6 +70,7 @@ class TestAnArchiveThatRefuses:
 
 
 class TestWhatIsNotSent:
+    @pytest.mark.slow
     def test_is_what_the_memorization_gate_stops(self, orthanc, tmp_path):
         real = tiny_images((20, 20), side=32)
         write_images(ImageStream.of(real), tmp_path / "real.h5")

@@ -86,7 +86,12 @@ def test_is_only_there_when_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [["dciodvfy"], ["dcmftest"], ["dcmdump", "-q"]], ids=lambda command: command[0]
+    "command",
+    [
+        pytest.param(["dciodvfy"], id="dciodvfy"),
+        pytest.param(["dcmftest"], id="dcmftest", marks=pytest.mark.slow),
+        pytest.param(["dcmdump", "-q"], id="dcmdump", marks=pytest.mark.slow),
+    ],
 )
 def test_passes_the_validators(tmp_path, command):
     if command == ["dciodvfy"]:

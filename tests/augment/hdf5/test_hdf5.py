@@ -101,6 +101,7 @@ class TestOurs:
                 write_images(replace(ImageStream.of(tiny((3, 3))), total=total), out)
             assert not out.exists()
 
+    @pytest.mark.slow
     def test_is_read_by_h5dump(self, out, tiny):
         debian_package("hdf5-tools")
         write_images(ImageStream.of(tiny((3, 2), channels=3, patients=1)), out)

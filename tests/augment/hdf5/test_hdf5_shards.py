@@ -96,6 +96,7 @@ class TestShards:
         write_images(ImageStream.of(images), path, writing=WriteOptions(shard_size=7))
         assert read_images(path).digest() == images.digest()
 
+    @pytest.mark.slow
     def test_are_read_by_h5dump(self, images, out):
         debian_package("hdf5-tools")
         in_shards(images, out)

@@ -109,6 +109,7 @@ class TestTheTrainings:
             # enough for the largest need: the balanced synthetic set, and the blend's minority
             assert wanted == [len(pixels) // 2, max(len(pixels) // 2, 3 * len(pixels) // 4)]
 
+    @pytest.mark.slow
     def test_are_the_same_side_by_side(self, cells, tmp_path):
         assert same(conduct(laboratory(tmp_path), DESIGN, **CORE, jobs=2), cells)
 

@@ -50,7 +50,7 @@ def wrong_widths(found: dict[str, np.ndarray], lowest: float, highest: float) ->
 
 @pytest.fixture(scope="module")
 def often() -> dict[str, np.ndarray]:
-    return drawn_often(150, 100, 8, worse=False, rounds=25)
+    return drawn_often(60, 100, 8, worse=False, rounds=25)
 
 
 class TestAgainstTheTruth:

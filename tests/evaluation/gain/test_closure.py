@@ -60,8 +60,8 @@ def coverage(design: tuple[int, int, int], times: int) -> float:
 
 class TestTheInterval:
     def test_covers_the_truth_over_subsets_and_over_donors(self):
-        # 100 intervals each: a standard error of 2 %
-        assert all(0.91 <= coverage(design, times=100) <= 0.99 for design in ((1, 8, 1), (10, 1, 1)))
+        # 40 intervals each: a standard error of 3.4 %
+        assert all(0.88 <= coverage(design, times=40) <= 1 for design in ((1, 8, 1), (10, 1, 1)))
 
     @pytest.mark.slow
     @pytest.mark.parametrize(

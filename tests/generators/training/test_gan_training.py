@@ -173,6 +173,15 @@ def test_no_time_is_no_step(fabric, tmp_path):
     assert train_generator(dark_and_bright(), TINY, tmp_path, fabric=fabric, minutes=0).steps_done == 0
 
 
+def test_process_time_can_end_a_training_whose_last_images_are_logged(fabric, tmp_path):
+    config = replace(TINY, steps=10**6, interval=10**6)
+    done = train_generator(dark_and_bright(), config, tmp_path, fabric=fabric, cpu_seconds=0.2)
+    assert 0 < done.steps_done < 10**6
+    (line,) = log_of(tmp_path)
+    assert line["step"] == done.steps_done
+    assert 0.2 <= line["cpu_seconds"] < 2
+
+
 def test_a_checkpoint_of_another_architecture_is_refused(fabric, tmp_path):
     save_training(tmp_path / "narrow", GANTraining(dark_and_bright(), TINY, fabric))
     wide = GANTraining(dark_and_bright(), replace(TINY, width=5), fabric)
