@@ -131,9 +131,9 @@ def save_training(path: Path, training: "GANTraining") -> None:
     """Write everything a resumed training needs; the old checkpoint stays until the new one is whole."""
     tensors = {
         "steps_done": torch.tensor(training.steps_done),
-        "slope": torch.tensor(training.slope.numbers, dtype=torch.float64),
-        "augmentation": torch.tensor(training.augmentation.numbers, dtype=torch.float64),
-        "watch": torch.tensor(training.watch.as_numbers(), dtype=torch.float64),
+        "slope": torch.tensor(training.r1_weight.state, dtype=torch.float64),
+        "augmentation": torch.tensor(training.augmentation.state, dtype=torch.float64),
+        "watch": torch.tensor(training.monitor.as_state(), dtype=torch.float64),
     }
     for prefix, module in _modules(training).items():
         tensors |= {f"{prefix}.{name}": t for name, t in module.state_dict().items()}
@@ -155,9 +155,9 @@ def load_training(path: Path, training: "GANTraining") -> None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         for prefix, module in _modules(training).items():
             module.load_state_dict(_under(tensors, prefix))
-        training.slope.numbers = tensors["slope"].tolist()
-        training.augmentation.numbers = tensors["augmentation"].tolist()
-        training.watch = TrainingMonitor.of_numbers(tensors["watch"].tolist())
+        training.r1_weight.state = tensors["slope"].tolist()
+        training.augmentation.state = tensors["augmentation"].tolist()
+        training.monitor = TrainingMonitor.of_state(tensors["watch"].tolist())
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise DataError(
             f"{path}: expected a checkpoint of this configuration to resume: {_first_line(error)}"

@@ -9,7 +9,7 @@ OFF_AT_0 = ("beta1", "beta2", "r1", "logit_gap", "ema_halflife", "diffaugment_sh
 
 @dataclass(frozen=True)
 class GANConfig:
-    """A recipe: two networks, what they want, how they learn, what helps them where images are few.
+    """A recipe: architecture, objective, optimisation, regularisation and augmentation.
 
     Attributes:
         architecture: a name in `architectures.ARCHITECTURES`.
@@ -19,25 +19,25 @@ class GANConfig:
         latent_dim: numbers in a latent.
         width: the unit of the architecture's feature maps; time and file size grow with its square.
         optimizer: adam or rmsprop.
-        generator_lr, discriminator_lr: step sizes.
+        generator_lr, discriminator_lr: learning rates.
         beta1, beta2: Adam's moments; RMSprop takes beta2.
         discriminator_steps: updates of the discriminator per update of the generator.
         spectral_norm: constrain the discriminator's layers to spectral norm 1 (Miyato et al. 2018), also
             where the architecture would not.
-        r1: weight γ of the penalty on the discriminator's slope at real images (Mescheder et al. 2018) that a
-            training starts with, for images of 64 × 64; it goes with the number of pixels.
-        logit_gap: mean logit of real images of a class minus that of fakes that the γ of the class is steered
-            to (`adaptive_r1.AdaptiveR1Weight`); 0 keeps γ.
-        r1_every: steps between two such penalties, each as much stronger (lazy: Karras et al. 2020).
-        ema_halflife: images after which a weight's share in the averaged generator, the one that is kept, has
-            halved (Yazıcı et al. 2019); 0 keeps the last weights.
+        r1: initial weight γ of the R1 penalty on the discriminator's gradient at real images (Mescheder
+            et al. 2018), for images of 64 × 64; it scales with the number of pixels.
+        logit_gap: mean logit of real images of a class minus that of fakes that the γ of the class is adapted
+            to (`adaptive_r1.AdaptiveR1Weight`); 0 keeps γ fixed.
+        r1_every: steps between two R1 penalties, each scaled by as much (lazy: Karras et al. 2020).
+        ema_halflife: half-life in images of the exponential moving average of the generator's weights, which
+            is what is kept (Yazıcı et al. 2019); 0 keeps the last weights.
         balanced: every batch holds every class equally often, whatever the data; else as the data have them.
         diffaugment: steps of `diffaugment.AUGMENTATIONS` (Zhao et al. 2020).
-        diffaugment_share: of the images that are augmented, at first. Few, as ADA found (Karras et al. 2020):
-            where all are, a small discriminator sees nothing any more.
-        overfit: how far the discriminator may know its images by heart, 0 to 1, before the share grows
-            (`share.AugmentationShare`); 0 keeps the share, as a training without held-out images does.
-        interval: steps between a checkpoint, a log line, a sample grid and a look at the health.
+        diffaugment_share: initial probability p that an image is augmented. Below 1 (ADA: Karras et al. 2020),
+            as a small discriminator that sees only augmented images separates nothing.
+        overfit: target of the overfitting measure r, 0 to 1, above which p grows
+            (`adaptive_augment.AdaptiveAugment`); 0 keeps p, as a training without held-out images does.
+        interval: steps between checkpoints, log lines, sample grids and evaluations by the monitor.
         seed: every random number of step t comes from (seed, t); below 2³².
 
     Numbers that may be 0 are off then.

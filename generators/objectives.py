@@ -1,4 +1,4 @@
-"""What the two players want: losses of logits, an optional penalty, and the constraint they rest on.
+"""Objectives of the two networks: losses of logits, an optional penalty, and the constraint it assumes.
 
 Adding an objective is its two functions and an entry in OBJECTIVES.
 """
@@ -72,19 +72,19 @@ def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
     """10 E[(|∇D(x̂)|₂ - 1)²] at random points x̂ between real and fake images (Gulrajani et al. 2017)."""
-    share = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
-    between = share * real + (1 - share) * fake
-    penalty: Tensor = 10.0 * (_slope(critic, between).norm(dim=1) - 1).square().mean()
+    mix = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
+    between = mix * real + (1 - mix) * fake
+    penalty: Tensor = 10.0 * (_gradient(critic, between).norm(dim=1) - 1).square().mean()
     return penalty
 
 
 def r1_penalty(critic: Critic, real: Tensor, weights: Tensor) -> Tensor:
     """E[γ/2 |∇D(real)|²] (Mescheder et al. 2018), each image with its own weight γ, (N,)."""
-    penalty: Tensor = 0.5 * (weights * _slope(critic, real).square().sum(dim=1)).mean()
+    penalty: Tensor = 0.5 * (weights * _gradient(critic, real).square().sum(dim=1)).mean()
     return penalty
 
 
-def _slope(critic: Critic, images: Tensor) -> Tensor:
+def _gradient(critic: Critic, images: Tensor) -> Tensor:
     """(N, C·H·W) gradients of the logits by the images, themselves differentiable."""
     images = images.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)

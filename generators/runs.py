@@ -18,7 +18,7 @@ from synthaug.generators.config import GANConfig
 from synthaug.generators.sampling import Synthesizer, collect
 from synthaug.generators.training.gan import GANTraining
 from synthaug.generators.training.loop import train_generator
-from synthaug.generators.training.monitor import Judge
+from synthaug.generators.training.monitor import SampleMonitor
 from synthaug.generators.training.transfer import Origin
 
 
@@ -53,7 +53,7 @@ def train_run(
     run: Path,
     *,
     fabric: Fabric,
-    judge: Judge | None = None,
+    sample_monitor: SampleMonitor | None = None,
     unlabelled: LabeledImages | None = None,
     origin: Origin | None = None,
     resume: bool = False,
@@ -71,7 +71,7 @@ def train_run(
     facts["source"] |= {  # always written, so that a resumed run can neither lose nor gain one
         "unlabelled_sha256": "" if unlabelled is None else unlabelled.digest(),
         "init_from": "" if origin is None else origin.card.sha256,
-        "watched": judge is not None,
+        "watched": sample_monitor is not None,
     }
     path = run / "config.toml"
     if resume and path.exists():
@@ -85,7 +85,7 @@ def train_run(
             config,
             run,
             fabric=fabric,
-            judge=judge,
+            sample_monitor=sample_monitor,
             unlabelled=unlabelled,
             origin=origin,
             resume=resume,
@@ -100,7 +100,7 @@ def train_run(
     if origin is not None:
         seen |= origin.card.training_images
         source = source.after(origin.card)
-    kept = training.watch.best_step or training.steps_done
+    kept = training.monitor.best_step or training.steps_done
     card = GeneratorCard(
         class_names=images.class_names,
         size=training.ema.size,
@@ -114,8 +114,8 @@ def train_run(
 
 
 @dataclass(frozen=True)
-class OwnGenerator:
-    """Trains a generator on the images it is given, and synthesises from it; it can be pickled.
+class GeneratorTrainer:
+    """Trains a generator on given images and synthesises from it; picklable.
 
     Each set of images has its own run folder, and a training that was stopped there goes on.
 
@@ -123,15 +123,15 @@ class OwnGenerator:
         config: its seed is the caller's.
         run: the folder of the run folders.
         name: of the data set.
-        judge_of: of the images it is given: one who knows them and held-out ones, and none of the labels that
-            an experiment hides.
+        monitor_for: the sample monitor for given training images; it must not use labels that an experiment
+            hides.
     """
 
     config: GANConfig
     run: Path
     name: str
     make_fabric: Callable[[], Fabric]
-    judge_of: Callable[[LabeledImages], Judge | None] | None = None
+    monitor_for: Callable[[LabeledImages], SampleMonitor | None] | None = None
 
     def folder(self, real: LabeledImages, seed: int) -> Path:
         """The run folder of the generator that learns from these images."""
@@ -151,7 +151,7 @@ class OwnGenerator:
             replace(self.config, seed=seed),
             folder,
             fabric=fabric,
-            judge=self.judge_of(real) if self.judge_of else None,
+            sample_monitor=self.monitor_for(real) if self.monitor_for else None,
             unlabelled=unlabelled,
             resume=(folder / "checkpoints" / "last.safetensors").exists(),
         )

@@ -1,4 +1,4 @@
-"""A quick look at a generator in training: is it near the held-out images, and does it still vary?"""
+"""Sample quality during a generator's training: distance to held-out images, and diversity."""
 
 from dataclasses import dataclass, field
 
@@ -11,12 +11,12 @@ from synthaug.evaluation.fidelity.metrics import Pair, kid
 from synthaug.evaluation.protocol import SMALLEST, by_content, in_mix
 
 HALVINGS = 20
-MOST = 512  # images; a look must cost seconds, and KID is unbiased at any number
+MOST = 512  # images; an evaluation must take seconds, and KID is unbiased at any number
 
 
 @dataclass(frozen=True)
-class Vitals:
-    """What one look found.
+class SampleQuality:
+    """Fidelity and diversity of one set of samples.
 
     Attributes:
         kid: kernel distance of the samples to the held-out images, lower is better, about 0 for real ones.
@@ -31,7 +31,7 @@ class Vitals:
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class SampleMonitor:
     """Compares samples with at most 512 held-out images, of which they must have the labels.
 
     Args:
@@ -41,7 +41,7 @@ class Judge:
 
     Attributes:
         noise: standard deviation of KID between random halves of the held-out images; smaller differences
-            between looks say nothing.
+            are not significant.
         floor: KID of training images to the held-out ones. A classifier of few images knows them by heart, so
             that they stand apart in its features: no sample need be nearer than they are.
     """
@@ -66,15 +66,17 @@ class Judge:
         """(N,) the classes to sample: those of the held-out images."""
         return self.val.labels
 
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Vitals:
-        """Look at samples (N, C, H, W) of `labels`."""
-        found = self.extractor.of_batch(LabeledImages(pixels, self.labels, self.val.class_names))
-        pair = Pair(self.held_out, found)
-        now = self._spreads(found)
-        return Vitals(
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> SampleQuality:
+        """Evaluate samples (N, C, H, W) of `labels`."""
+        features = self.extractor.of_batch(LabeledImages(pixels, self.labels, self.val.class_names))
+        pair = Pair(self.held_out, features)
+        spreads = self._spreads(features)
+        return SampleQuality(
             kid=kid(pair),
             recall=pair.overlap.recall,
-            diversity=min((now[label] / real for label, real in self.spreads.items() if real), default=1.0),
+            diversity=min(
+                (spreads[label] / real for label, real in self.spreads.items() if real), default=1.0
+            ),
         )
 
     def _noise(self) -> float:
@@ -103,12 +105,12 @@ class Judge:
         }
 
 
-def can_judge(real: Splits) -> bool:
+def can_monitor(real: Splits) -> bool:
     """Whether there are two classes to tell apart, ten validation images, and one of every class at least."""
     counts = real.val.counts().values()
     return len(counts) >= 2 and min(counts) > 0 and sum(counts) >= SMALLEST
 
 
-def judge_of(real: Splits, extractor: Extractor) -> Judge:
-    """A judge who holds samples against the validation split; see `can_judge`."""
-    return Judge(real.val, extractor, real.train)
+def sample_monitor_for(real: Splits, extractor: Extractor) -> SampleMonitor:
+    """A monitor that compares samples with the validation split; see `can_monitor`."""
+    return SampleMonitor(real.val, extractor, real.train)

@@ -1,4 +1,4 @@
-"""What every generator/discriminator family shares: the two interfaces, and how a label enters."""
+"""What all generator/discriminator families have in common: two interfaces, and the label's encoding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from synthaug.augment.errors import UsageError
 
-UNKNOWN = -1  # the label of an image whose class nobody knows
+UNKNOWN = -1  # the label of an image of unknown class
 
 
 class GeneratorSize(TypedDict):
@@ -58,16 +58,16 @@ class ConditionalGenerator(nn.Module):
         return {name: getattr(self, name) for name in names}
 
     def grow(self, progress: float) -> None:
-        """Be the network that belongs to this share of the training, 0 to 1; most are the same throughout."""
+        """Adapt to the fraction of the training that is done, 0 to 1 (progressive growing)."""
 
     def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
-        """Take in what there is to know of the real images of each class, (N, C, H, W) in [-1, 1]."""
+        """Store statistics of the real images of each class, (N, C, H, W) in [-1, 1]."""
 
 
 class ConditionalDiscriminator(nn.Module):
     """(images (N, C, H, W) in [-1, 1], labels (N,) int64) -> logits (N,); any real number (a critic's score).
 
-    A label of `UNKNOWN` asks for the unconditional judgement: is this an image of the data set at all?
+    A label of `UNKNOWN` asks for the unconditional logit: is this an image of the data set at all?
 
     Args:
         norm: what normalises the feature maps: a key of `NORMS`.
@@ -87,14 +87,14 @@ class ConditionalDiscriminator(nn.Module):
         self.norm, self.spectral = norm, spectral
 
     @property
-    def judges_batches(self) -> bool:
-        """Whether an image's logit depends on the batch: real and fake images must then not share one."""
+    def depends_on_batch(self) -> bool:
+        """Whether logits depend on the batch: real and fake images must then be in separate batches."""
         return self.norm == "batch"
 
     def prepare(self, images: Tensor, labels: Tensor) -> Tensor:
-        """What `forward` wants to see of images (N, C, H, W) in [-1, 1]: mostly themselves.
+        """Input of `forward` for images (N, C, H, W) in [-1, 1]: the identity in most families.
 
-        Augmentation and penalties on the slope act on what this gives.
+        Augmentation and gradient penalties act on its output.
         """
         return images
 

@@ -1,14 +1,14 @@
-"""The light pair: the least work per image that still makes anatomy; the default.
+"""The light pair, the default: small networks for a high number of updates per second.
 
-Judged by quality per second on a processor, deep residual networks lose to more updates of shallow ones. The
-generator has one convolution per resolution, its norms scaled and shifted by class and latent (Chen et al.
-2019); the discriminator folds patches into channels, so that it convolves nothing at the highest resolution,
-and takes the label by projection (Miyato & Koyama 2018).
+At equal time on a CPU, more updates of shallow networks beat fewer of deep residual ones. The generator has
+one convolution per resolution, its norms scaled and shifted by class and latent (Chen et al. 2019); the
+discriminator folds patches into channels, so that it convolves nothing at the highest resolution, and takes
+the label by projection (Miyato & Koyama 2018).
 
-Both know the mean and the contrast of every class (`statistics`): the generator starts from them, the
-discriminator sees images standardised by them, with fine detail lifted where a class has little of it. A
-class of low contrast, such as CT with most grey levels clipped, then gives slopes as large as a class of high
-contrast, and texture as large as anatomy.
+Both contain the mean and the standard deviation of every class (`statistics`): the generator's output is
+scaled by them, the discriminator sees images standardised by them, with fine detail amplified where a class
+has little of it. A class of low contrast, such as CT with most grey levels clipped, then has gradients as
+large as a class of high contrast.
 """
 
 from collections.abc import Sequence
@@ -31,35 +31,35 @@ from synthaug.generators.architectures.family import (
 )
 from synthaug.generators.architectures.statistics import DetailStatistics, Statistics
 
-EMBEDDED = 32  # numbers that a class is embedded in
-PATCH = 2  # px; side of what the discriminator folds into channels
+EMBEDDED = 32  # dimensions of the class embedding
+PATCH = 2  # px; side of the patches that the discriminator folds into channels
 
 
 class SelfModulatedNorm(nn.Module):
-    """Batch norm whose scale and shift are linear in a condition, at first without effect."""
+    """Batch norm whose scale and shift are linear in a condition; initially the identity."""
 
     def __init__(self, channels: int, condition_dim: int):
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.scale_shift = nn.Linear(condition_dim, 2 * channels)
 
-    def start_without_effect(self) -> None:
-        """Scale by one, shift by nothing, whatever the condition."""
+    def init_identity(self) -> None:
+        """Scale 1 and shift 0, whatever the condition."""
         nn.init.zeros_(self.scale_shift.weight)
         nn.init.zeros_(self.scale_shift.bias)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """(N, C, H, W) normalised, then scaled and shifted by what `condition` (N, D) says."""
+        """(N, C, H, W) normalised, then scaled and shifted by linear functions of `condition` (N, D)."""
         h = self.norm(x)
         scale, shift = self.scale_shift(condition)[:, :, None, None].to(h.dtype).chunk(2, dim=1)
         return torch.addcmul(shift, h, 1 + scale)
 
 
-class EnlargingConv(nn.Conv2d):
-    """Nearest neighbours to twice the side, then a 3×3 convolution: no checkerboard (Odena et al. 2016).
+class UpsamplingConv(nn.Conv2d):
+    """Nearest-neighbour upsampling by 2, then a 3×3 convolution: no checkerboard (Odena et al. 2016).
 
-    Done as the transposed 4×4 convolution that is the same thing: its weights are sums of the nine, and it
-    takes 4 products per pixel in place of 9.
+    Computed as the equivalent transposed 4×4 convolution, whose weights are sums of the nine: 4 products per
+    pixel instead of 9.
     """
 
     def __init__(self, channels_in: int, channels_out: int):
@@ -73,7 +73,7 @@ class EnlargingConv(nn.Conv2d):
 
 
 class LightGenerator(ConditionalGenerator):
-    """`width` is the number of feature maps at the two largest sides; below, they double, up to 4 ×."""
+    """`width` is the number of feature maps at the two highest resolutions; it doubles below, up to 4 ×."""
 
     def __init__(self, **size: Unpack[GeneratorSize]):
         super().__init__(**size)
@@ -87,7 +87,7 @@ class LightGenerator(ConditionalGenerator):
         self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
         self.first_shape = (maps[0], sides[0], sides[0])
         self.norms = nn.ModuleList(SelfModulatedNorm(c, condition_dim) for c in maps)
-        self.convs = nn.ModuleList(EnlargingConv(a, b) for a, b in pairwise(maps))
+        self.convs = nn.ModuleList(UpsamplingConv(a, b) for a, b in pairwise(maps))
         self.to_image = nn.Conv2d(maps[-1], self.channels, 3, padding=1)
         glorot_weights(self)
 
@@ -158,7 +158,7 @@ def glorot_weights(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
     for module in network.modules():
         if isinstance(module, SelfModulatedNorm):
-            module.start_without_effect()
+            module.init_identity()
 
 
 ARCHITECTURE = Architecture(

@@ -98,7 +98,7 @@ class RepeatableDropout(nn.Module):
         self.register_buffer("next_seed", torch.randint(2**31, ()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape; zeroes a share `p` and enlarges the rest by 1 / (1 - p) while training."""
+        """Any shape; zeroes a fraction `p` and scales the rest by 1 / (1 - p) while training."""
         if not self.training:
             return x
         rng = torch.Generator(x.device).manual_seed(int(self.next_seed))

@@ -54,7 +54,7 @@ class ProgressiveGenerator(ConditionalGenerator):
         self.register_buffer("progress", torch.ones(()))  # saved with the weights; fresh: full grown
 
     def grow(self, progress: float) -> None:
-        """Be the network of this share of the training, 0 to 1: see `stage_at`."""
+        """Set the fraction of the training that is done, 0 to 1: see `stage_at`."""
         self.progress.fill_(progress)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
@@ -102,12 +102,12 @@ class ProgressiveDiscriminator(ConditionalDiscriminator):
         self.register_buffer("progress", torch.ones(()))
 
     @property
-    def judges_batches(self) -> bool:
+    def depends_on_batch(self) -> bool:
         """Always: how much the images of a batch differ is what the batch statistic tells."""
         return True
 
     def grow(self, progress: float) -> None:
-        """Be the network of this share of the training, 0 to 1: see `stage_at`."""
+        """Set the fraction of the training that is done, 0 to 1: see `stage_at`."""
         self.progress.fill_(progress)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ def convolution(c_in: int, c_out: int, norm: bool = True) -> list[nn.Module]:
 def stage_at(progress: float, stages: int) -> tuple[int, float]:
     """Share of the training -> (stage, how far it has faded in, 0 to 1).
 
-    The stages share the training equally; each but the first fades in during the first half of its share.
+    The training is divided equally among the stages; each but the first fades in during its first half.
     At a border the new stage weighs nothing, so it does not matter to which side rounding takes a progress.
     """
     position = progress * stages

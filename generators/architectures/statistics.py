@@ -1,4 +1,4 @@
-"""What the light pair knows of real images: the grey levels of each class, and how fine its detail is."""
+"""Class statistics of real images for the light pair: grey levels, and the strength of fine detail."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from synthaug.generators.architectures.family import UNKNOWN
 
-LEAST_CONTRAST = 0.02  # of [-1, 1]: what a class without any is divided by
-SURROUNDINGS = 5  # px; side of the square whose mean is what is coarse about a pixel
-HALF = 0.5**0.5  # deviation of what has half of the variance
-MOST = 6.0  # times that fine detail is lifted
+LEAST_CONTRAST = 0.02  # of [-1, 1]: least standard deviation of a class
+SURROUNDINGS = 5  # px; side of the box filter whose output is the coarse part
+HALF = 0.5**0.5  # standard deviation of half of the variance
+MOST = 6.0  # times that fine detail is amplified at most
 
 
 class Statistics(nn.Module):
@@ -38,12 +38,12 @@ class Statistics(nn.Module):
 
 
 class DetailStatistics(Statistics):
-    """Also how far the fine detail of each class must be lifted to be seen.
+    """Also the factor by which the fine detail of each class is amplified.
 
-    Anatomy is coarse; what a mean over 5 × 5 pixels leaves of a radiograph is a few per cent of its variance.
-    A penalty on the discriminator's slope counts every pixel's change alike, so one that is strong enough for
-    anatomy leaves such texture unseen. It is lifted to the deviation that half of the variance would have;
-    where it has more already, as in CT, it stays as it is.
+    Fine detail, the residual of a 5 × 5 mean, has a few per cent of a radiograph's variance. The R1 penalty
+    weights all pixels alike, so that a weight strong enough for coarse anatomy hides such texture from the
+    discriminator. It is amplified to the standard deviation of half of the variance; where it has more, as in
+    CT, it is left as it is.
     """
 
     lift: Tensor
@@ -62,14 +62,14 @@ class DetailStatistics(Statistics):
         self.lift.copy_((HALF / fine).clamp(1, MOST))
 
     def standardised(self, images: Tensor, labels: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1], (N,) labels -> mean 0 and deviation 1, then with fine detail lifted."""
+        """(N, C, H, W) in [-1, 1], (N,) labels -> mean 0 and deviation 1, then with fine detail amplified."""
         mean, deviation = self.of(labels)
         images = (images - mean) / deviation
         return images + (self.lift[labels - UNKNOWN].view(-1, 1, 1, 1) - 1) * fine_detail(images)
 
 
 def fine_detail(images: Tensor) -> Tensor:
-    """(N, C, H, W): what every pixel differs by from the mean of its surroundings within the image."""
+    """(N, C, H, W): the residual of a box filter, which averages within the image only."""
     padding = SURROUNDINGS // 2
     return images - F.avg_pool2d(images, SURROUNDINGS, stride=1, padding=padding, count_include_pad=False)
 

@@ -1,4 +1,4 @@
-"""How many images DiffAugment changes, steered by how far the discriminator knows its images by heart."""
+"""Adaptive augmentation: the probability of DiffAugment, controlled by the discriminator's overfitting."""
 
 import math
 
@@ -6,56 +6,60 @@ from torch import Tensor
 
 from synthaug.generators.config import GANConfig
 
-EVERY = 4  # steps between two looks at held-out images
-REMEMBERED = 0.97  # of the mean logits, per look
-SPEED = 0.002  # of the share, per look
-MOST = 0.6  # above, the discriminator tells little apart, and the generator may learn the changes
-NARROW = 1e-3  # a gap of logits below this counts as none
+INTERVAL = 4  # steps between two evaluations of held-out images
+MOMENTUM = 0.97  # of the moving means of logits, per evaluation
+STEP = 0.002  # of p, per evaluation
+MAX_P = 0.6  # above, the discriminator separates little and augmentations may leak into samples
+MIN_GAP = 1e-3  # least gap between mean logits of training and fake images
 
 
 class AdaptiveAugment:
-    """The share of images that are augmented during a training.
+    """The probability p that an image is augmented, adapted during training (ADA, Karras et al. 2020).
 
-    No share fits every data set: augmentation slows a training on 47,000 images down for nothing, while 500
-    are soon known by heart without it. Images that the discriminator is never trained on tell: their mean
-    logit is that of the training images at first, and that of the fakes once it knows nothing else,
+    No fixed p fits every data set: augmentation slows a training on 47,000 images down without benefit, while
+    a discriminator overfits to 500 images without it. Held-out images measure overfitting: their mean logit
+    equals that of the training images at first, and approaches that of the fakes as the discriminator
+    memorises,
 
         r = (train - held out) / (train - fake),
 
-    ADA's r_v (Karras et al. 2020). Above `config.overfit` the share grows, below it shrinks.
+    ADA's r_v. Above `config.overfit` p grows, below it shrinks.
 
     Args:
-        config: `diffaugment_share` is the first share, `overfit` the r asked for; 0 keeps the share.
+        config: `diffaugment_share` is the initial p, `overfit` the target of r; 0 keeps p fixed.
+
+    Attributes:
+        p: in [0, MAX_P].
     """
 
     def __init__(self, config: GANConfig):
-        self.share, self.wanted = config.diffaugment_share, config.overfit
-        self.means = [math.nan] * 3  # of logits of training, held-out and fake images; none yet
+        self.p, self.target = config.diffaugment_share, config.overfit
+        self.means = [math.nan] * 3  # of logits of training, held-out and fake images; NaN before the first
 
     def due(self, step: int) -> bool:
-        """Whether this step looks at held-out images."""
-        return self.wanted > 0 and step % EVERY == 0
+        """Whether held-out images are evaluated at this step."""
+        return self.target > 0 and step % INTERVAL == 0
 
     def observe(self, real: Tensor, held_out: Tensor, fake: Tensor) -> None:
-        """Take in the logits of images that were shown to the same discriminator, and move the share."""
+        """Update p from the logits that one discriminator gave to the three sets, (N,) each."""
         new = [logits.mean().item() for logits in (real, held_out, fake)]
         if math.isnan(self.means[0]):
             self.means = new
-        self.means = [REMEMBERED * a + (1 - REMEMBERED) * b for a, b in zip(self.means, new, strict=True)]
-        towards = SPEED if self.overfit > self.wanted else -SPEED
-        self.share = min(MOST, max(0.0, self.share + towards))
+        self.means = [MOMENTUM * a + (1 - MOMENTUM) * b for a, b in zip(self.means, new, strict=True)]
+        step = STEP if self.overfit > self.target else -STEP
+        self.p = min(MAX_P, max(0.0, self.p + step))
 
     @property
     def overfit(self) -> float:
-        """r: 0 where held-out images are judged as training images are, 1 where they are judged as fakes."""
+        """r: 0 where held-out images get the logits of training images, 1 where they get those of fakes."""
         real, held_out, fake = self.means
-        return (real - held_out) / max(NARROW, real - fake)
+        return (real - held_out) / max(MIN_GAP, real - fake)
 
     @property
-    def numbers(self) -> list[float]:
-        """All that changes, for a checkpoint."""
-        return [self.share, *self.means]
+    def state(self) -> list[float]:
+        """All that changes during training, for a checkpoint."""
+        return [self.p, *self.means]
 
-    @numbers.setter
-    def numbers(self, numbers: list[float]) -> None:
-        self.share, *self.means = numbers
+    @state.setter
+    def state(self, state: list[float]) -> None:
+        self.p, *self.means = state

@@ -1,4 +1,4 @@
-"""Real images as the training draws them: balanced or not, with unlabelled ones at the end."""
+"""Batches of real images: class-balanced or not, with unlabelled images at the end."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What makes an averaged generator ready to be kept."""
+"""Recalibration of batch norm after averaging weights."""
 
 import copy
 
@@ -8,17 +8,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from synthaug.generators.architectures.family import ConditionalGenerator
 
-TOGETHER = 64  # images
+BATCH = 64  # images
 
 
 @torch.no_grad()
 def recalibrate_batchnorm(
     generator: ConditionalGenerator, latents: Tensor, labels: Tensor
 ) -> ConditionalGenerator:
-    """A copy whose batch norms have the statistics of these images.
+    """A copy whose batch norms have the statistics of images from these latents.
 
-    Their running statistics are those of weights that have moved on since; an average of weights is another
-    network and gets its own (Izmailov et al. 2018, section 3.3).
+    The running statistics of the training are not those of the averaged weights (Izmailov et al. 2018,
+    section 3.3).
 
     Args:
         latents: (N, Z), a few thousand.
@@ -31,6 +31,6 @@ def recalibrate_batchnorm(
         norm.momentum = None  # the mean over all batches
         norm.train()
     if norms:
-        for z, label in zip(torch.split(latents, TOGETHER), torch.split(labels, TOGETHER), strict=True):
+        for z, label in zip(torch.split(latents, BATCH), torch.split(labels, BATCH), strict=True):
             generator(z, label)
     return generator.eval()

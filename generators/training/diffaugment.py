@@ -1,5 +1,5 @@
 """DiffAugment (Zhao et al. 2020): the discriminator sees real and fake images through the same random,
-differentiable changes, so that it cannot learn a small training set by heart."""
+differentiable augmentations, so that it cannot memorise a small training set."""
 
 import torch
 from torch import Tensor
@@ -7,17 +7,17 @@ from torch import Tensor
 from synthaug.augment.errors import UsageError
 
 
-def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator, share: float = 1.0) -> Tensor:
+def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator, p: float = 1.0) -> Tensor:
     """Change each image at random by every step of `policy`; gradients flow through.
 
     Args:
         images: (N, C, H, W) in [-1, 1].
         policy: names from `AUGMENTATIONS`; empty gives the images back.
         rng: on the CPU, so that every device draws the same numbers.
-        share: of the images that are changed, each drawn by itself.
+        p: probability that an image is augmented, drawn per image.
     """
-    if share < 1 and policy:
-        chosen = torch.nonzero(torch.rand(len(images), generator=rng) < share).flatten().to(images.device)
+    if p < 1 and policy:
+        chosen = torch.nonzero(torch.rand(len(images), generator=rng) < p).flatten().to(images.device)
         if not len(chosen):
             return images
         return images.index_copy(0, chosen, diffaugment(images[chosen], policy, rng))

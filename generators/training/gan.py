@@ -23,8 +23,8 @@ from synthaug.generators.training.networks import average_into, build_networks, 
 from synthaug.generators.value_range import to_uint8
 
 SAMPLED_AT_ONCE = 64  # images; more do not fit a core's cache
-YOUNG = 0.08  # of the images seen so far: the longest half-life of a young average
-RECALIBRATED = 2048  # images to find the statistics of batch norm by
+EMA_RAMPUP = 0.08  # the half-life of the EMA is at most this fraction of the images seen so far
+RECALIBRATED = 2048  # images for the statistics of batch norm
 
 
 def check_images(images: LabeledImages) -> None:
@@ -56,8 +56,8 @@ class GANTraining:
         images: labelled training images.
         unlabelled: more images of the same shape, their labels not looked at: the discriminator judges them,
             and as many fakes, without a class.
-        held_out: real images that neither network learns from: by their logits the share of augmented images
-            is steered. None keeps the share.
+        held_out: real images that neither network learns from: by their logits the augmentation probability
+            is adapted. None keeps it fixed.
 
     Raises:
         DataError: images that no training can take.
@@ -90,14 +90,14 @@ class GANTraining:
         d_optimizer = build_optimizer(config, discriminator.parameters(), config.discriminator_lr)
         self.generator, self.g_optimizer = fabric.setup(generator, g_optimizer)
         self.discriminator, self.d_optimizer = fabric.setup(discriminator, d_optimizer)
-        self.slope = AdaptiveR1Weight(config, side, classes)
+        self.r1_weight = AdaptiveR1Weight(config, side, classes)
         self.augmentation = AdaptiveAugment(config)
-        self.watch = TrainingMonitor()
+        self.monitor = TrainingMonitor()
         self.steps_done = 0
 
     def step(self) -> dict[str, float]:
-        """Update the discriminator as often as the recipe says, then the generator; losses, mean logits."""
-        rng = random_numbers(self.config.seed, self.watch.rollbacks, self.steps_done)
+        """Update the discriminator, possibly several times, then the generator; losses, mean logits."""
+        rng = random_numbers(self.config.seed, self.monitor.rollbacks, self.steps_done)
         self._grow()
         for k in range(self.config.discriminator_steps):
             real, labels = (x.to(self.fabric.device) for x in self.batches.draw(rng, self.steps_done))
@@ -121,11 +121,11 @@ class GANTraining:
         self, real: Tensor, fake: Tensor, labels: Tensor, rng: torch.Generator
     ) -> dict[str, float]:
         real, fake = (self._seen(x, labels, rng) for x in (real, self.batches.with_unknown(fake)))
-        if self.discriminator.module.judges_batches:
+        if self.discriminator.module.depends_on_batch:
             of_real, of_fake = self.discriminator(real, labels), self.discriminator(fake, labels)
         else:
             of_real, of_fake = self.discriminator(torch.cat([real, fake]), labels.repeat(2)).chunk(2)
-        self._observe_overfit(of_real, of_fake, rng)
+        self._observe_overfitting(of_real, of_fake, rng)
         loss = self.objective.discriminator(of_real, of_fake)
         penalty = self._penalties(real, fake, labels, of_real, of_fake, rng)
         self.d_optimizer.zero_grad()
@@ -136,20 +136,20 @@ class GANTraining:
         return {
             "discriminator": loss.item(),
             "penalty": penalty.item(),
-            "r1": self.slope.mean,
-            "augmented": self.augmentation.share,
+            "r1": self.r1_weight.mean,
+            "augmented": self.augmentation.p,
             "real logit": of_real.mean().item(),
             "fake logit": of_fake.mean().item(),
         }
 
     def _seen(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
-        """What the discriminator is shown of images."""
+        """Images as the discriminator sees them: prepared and augmented."""
         prepared = self.discriminator.module.prepare(images, labels)
-        return diffaugment(prepared, self.config.diffaugment, rng, self.augmentation.share)
+        return diffaugment(prepared, self.config.diffaugment, rng, self.augmentation.p)
 
     @torch.no_grad()
-    def _observe_overfit(self, of_real: Tensor, of_fake: Tensor, rng: torch.Generator) -> None:
-        """Show the discriminator held-out images as well, where that is due."""
+    def _observe_overfitting(self, of_real: Tensor, of_fake: Tensor, rng: torch.Generator) -> None:
+        """Evaluate the discriminator on held-out images, where that is due."""
         if self.held_out is None or not self.config.diffaugment or not self.augmentation.due(self.steps_done):
             return
         held_out, labels = (x.to(self.fabric.device) for x in self.held_out.draw(rng, self.steps_done))
@@ -166,16 +166,16 @@ class GANTraining:
         of_fake: Tensor,
         rng: torch.Generator,
     ) -> Tensor:
-        """Sum of what the objective and the recipe add to the discriminator's loss, a scalar."""
+        """Sum of the penalties in the discriminator's loss, a scalar."""
         config, penalty = self.config, torch.zeros((), device=real.device)
         network = self.discriminator.module  # bare: Fabric's wrapper forbids an inner backward pass
         with self.fabric.autocast():
             if self.objective.penalty is not None:
                 penalty = penalty + self.objective.penalty(lambda x: network(x, labels), real, fake, rng)
             if config.r1:
-                self.slope.observe(of_real.detach(), of_fake.detach(), labels)
+                self.r1_weight.observe(of_real.detach(), of_fake.detach(), labels)
             if config.r1 and self.steps_done % config.r1_every == 0:
-                weights = self.slope.steered(labels) * config.r1_every
+                weights = self.r1_weight.updated(labels) * config.r1_every
                 penalty = penalty + r1_penalty(lambda x: network(x, labels), real, weights)
         return penalty
 
@@ -185,23 +185,23 @@ class GANTraining:
             network.grow(progress)
 
     def _average(self) -> None:
-        """Move the averaged generator; a young average forgets faster (Karras et al. 2022, edm)."""
+        """Update the EMA of the generator, with the half-life ramped up (Karras et al. 2022, EDM)."""
         batch, halflife = self.config.batch_size, self.config.ema_halflife
         seen = self.steps_done * batch
-        decay = 0.5 ** (batch / min(halflife, YOUNG * seen)) if halflife else 0.0
+        decay = 0.5 ** (batch / min(halflife, EMA_RAMPUP * seen)) if halflife else 0.0
         average_into(self.ema, self.generator.module, decay)
         self.ema.grow(self.steps_done / self.config.steps)
 
     def broken_weights(self) -> str:
-        """Which network holds a weight that is no number, in words; empty where none does."""
+        """Which network's weights contain NaN or Inf, in words; empty where neither does."""
         for name in ("generator", "discriminator"):
             for parameter in getattr(self, name).module.parameters():
                 if not torch.isfinite(parameter).all():
-                    return f"divergence: a weight of the {name} is no number"
+                    return f"divergence: a weight of the {name} contains NaN or Inf"
         return ""
 
     def finished(self) -> ConditionalGenerator:
-        """The averaged generator as it is kept; its batch norms see latents that depend on the seed alone."""
+        """The EMA generator with recalibrated batch norm, from latents that depend on the seed alone."""
         if not self.config.ema_halflife:
             return self.ema
         rng = random_numbers(self.config.seed, RECALIBRATED)

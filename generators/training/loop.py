@@ -1,4 +1,4 @@
-"""The training loop: steps, a look at the health, checkpoints, and what happens when it goes wrong."""
+"""The training loop: steps, monitoring, checkpoints, rollback after divergence or collapse."""
 
 import logging
 import signal
@@ -18,7 +18,7 @@ from synthaug.generators.architectures.family import ConditionalGenerator
 from synthaug.generators.checkpoint import load_averaged, load_training, save_training
 from synthaug.generators.config import GANConfig
 from synthaug.generators.training.gan import GANTraining
-from synthaug.generators.training.monitor import Judge
+from synthaug.generators.training.monitor import SampleMonitor
 from synthaug.generators.training.networks import average_into
 from synthaug.generators.training.runlog import RunLog
 from synthaug.generators.training.transfer import Origin
@@ -32,7 +32,7 @@ def train_generator(
     run: Path,
     *,
     fabric: Fabric,
-    judge: Judge | None = None,
+    sample_monitor: SampleMonitor | None = None,
     unlabelled: LabeledImages | None = None,
     origin: Origin | None = None,
     resume: bool = False,
@@ -42,17 +42,17 @@ def train_generator(
     """Train until `config.steps` updates (or `minutes`) are done, or SIGINT/SIGTERM asks to stop.
 
     Writes into `run`: log.jsonl, TensorBoard events, samples/*.png, checkpoints/last.safetensors (everything
-    that `resume` needs) and, with a judge, checkpoints/best.safetensors, the one with the lowest KID
+    that `resume` needs) and, with a sample_monitor, checkpoints/best.safetensors, the one with the lowest KID
     (see `TrainingMonitor.remember`), whose averaged generator is in the training that is returned. Stopped
     early, `steps_done` is below `config.steps`.
 
-    A training that diverges or collapses is put back to its last good checkpoint once and goes on with other
-    random numbers; the second time it ends.
+    A training that diverges or collapses is rolled back to its last good checkpoint once and goes on
+    with other random numbers; the second time it raises.
 
     Args:
         images: labelled training images of any imbalance.
-        judge: looks at samples every `config.interval` steps, and has the held-out images that
-            `GANTraining` takes; None watches the losses only.
+        sample_monitor: evaluates samples every `config.interval` steps, and has the held-out images that
+            `GANTraining` takes; None monitors the losses only.
         unlabelled: see `GANTraining`.
         origin: weights to start from instead of random ones.
         resume: go on from the checkpoint in `run`, to the weights of a training that was never interrupted.
@@ -63,13 +63,13 @@ def train_generator(
         UsageError: a recipe that cannot work.
         GateError: divergence or collapse for the second time.
     """
-    training = GANTraining(images, config, fabric, unlabelled, judge.val if judge else None)
+    training = GANTraining(images, config, fabric, unlabelled, sample_monitor.val if sample_monitor else None)
     last, best = (run / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
     if resume:
         load_training(last, training)
     else:
         if origin is not None:
-            origin.give_to(training)
+            origin.load_into(training)
         best.unlink(missing_ok=True)
         save_training(last, training)
     book = RunLog(run, first_step=training.steps_done)
@@ -81,16 +81,18 @@ def train_generator(
             numbers = training.step()
             steps += 1
             advance(1)
-            wrong = training.watch.divergence(numbers) or training.broken_weights()
+            wrong = training.monitor.divergence(numbers) or training.broken_weights()
             due = training.steps_done % config.interval == 0 or training.steps_done == config.steps
             if due and not wrong:
                 speed = steps * config.batch_size / (time.monotonic() - started)
                 seen = training.finished()
-                wrong = _look(training, seen, judge, numbers | {"images_per_second": speed}, book, best)
+                wrong = _evaluate(
+                    training, seen, sample_monitor, numbers | {"images_per_second": speed}, book, best
+                )
                 book.grid(training.steps_done, training.sample_grid(grid_columns, seen), grid_columns)
             if wrong:
                 lost = training.steps_done
-                _put_back(training, wrong, best if best.exists() else last, book)
+                _roll_back(training, wrong, best if best.exists() else last, book)
                 advance(training.steps_done - lost)
             if wrong or due:
                 save_training(last, training)
@@ -100,30 +102,32 @@ def train_generator(
     return training
 
 
-def _look(
+def _evaluate(
     training: GANTraining,
     finished: ConditionalGenerator,
-    judge: Judge | None,
+    sample_monitor: SampleMonitor | None,
     numbers: dict[str, float],
     book: RunLog,
     best: Path,
 ) -> str:
-    """Log the numbers, judge the samples, keep the best; what is wrong, or nothing."""
-    if judge is None:
+    """Log the numbers, evaluate samples, keep the best checkpoint; what is wrong, or nothing."""
+    if sample_monitor is None:
         book.scalars(training.steps_done, numbers)
         return ""
-    vitals = judge(training.samples(judge.labels, finished))
-    found = {"kid": vitals.kid, "recall": vitals.recall, "diversity": vitals.diversity}
+    quality = sample_monitor(training.samples(sample_monitor.labels, finished))
+    found = {"kid": quality.kid, "recall": quality.recall, "diversity": quality.diversity}
     book.scalars(training.steps_done, numbers | found)
-    wrong = training.watch.collapse(vitals, judge.noise)
-    if not wrong and training.watch.remember(training.steps_done, vitals, judge.noise, judge.floor):
+    wrong = training.monitor.collapse(quality, sample_monitor.noise)
+    if not wrong and training.monitor.remember(
+        training.steps_done, quality, sample_monitor.noise, sample_monitor.floor
+    ):
         save_training(best, training)
     return wrong
 
 
-def _put_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> None:
+def _roll_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> None:
     """Restore the last good checkpoint, its averaged generator in both places."""
-    lost, rollbacks = training.steps_done, training.watch.rollbacks
+    lost, rollbacks = training.steps_done, training.monitor.rollbacks
     if rollbacks:
         book.event(lost, f"{wrong}; for the second time: stopped")
         raise GateError(
@@ -131,9 +135,9 @@ def _put_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> No
             f"good checkpoint is {good}; try smaller --generator-lr, --discriminator-lr, or another --preset"
         )
     load_training(good, training)
-    training.watch.rollbacks = rollbacks + 1
+    training.monitor.rollbacks = rollbacks + 1
     average_into(training.generator.module, training.ema, 0.0)
-    said = f"{wrong}; put back to step {training.steps_done:,}"
+    said = f"{wrong}; rolled back to step {training.steps_done:,}"
     book.event(lost, said)
     log.warning("step %s: %s", f"{lost:,}", said)
 

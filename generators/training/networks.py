@@ -40,10 +40,10 @@ def build_networks(
 
 
 def check_recipe(config: GANConfig) -> str:
-    """The discriminator's normalisation, a key of `family.NORMS`: the paper's own wherever that is sound.
+    """The discriminator's normalisation, a key of `family.NORMS`: the paper's own where the objective allows.
 
-    A penalty on the slope at each image asks for a discriminator that looks at each image alone; batch norm
-    gives way to layer norm then, as Gulrajani et al. 2017 (section 4) say.
+    A penalty on the gradient at each image requires logits that do not depend on other images of the batch:
+    batch norm is replaced by layer norm then (Gulrajani et al. 2017, section 4).
 
     Raises:
         UsageError: an architecture and an objective that do not go together, with the reason.

@@ -1,4 +1,4 @@
-"""Starting from another generator's weights: classes are matched by name, new ones begin at the mean."""
+"""Starting from another generator's weights; classes are matched by name, new ones start at the mean."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from synthaug.generators.config import GANConfig
 if TYPE_CHECKING:
     from synthaug.generators.training.gan import GANTraining
 
-STEP_SIZES = ("generator_lr", "discriminator_lr")
+LEARNING_RATES = ("generator_lr", "discriminator_lr")
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Origin:
     def recipe(self, config: GANConfig) -> GANConfig:
         """The configuration with the network that the weights fit.
 
-        Another architecture than the configuration's keeps the step sizes it was trained with: those of the
-        light pair, say, are twenty times what a residual one bears.
+        Another architecture than the configuration's keeps the learning rates it was trained with: those of
+        the light pair are twenty times what a residual network tolerates.
         """
-        steps = {name: self.card.config[name] for name in STEP_SIZES if name in self.card.config}
+        steps = {name: self.card.config[name] for name in LEARNING_RATES if name in self.card.config}
         return replace(
             config,
             architecture=self.card.architecture,
@@ -86,8 +86,8 @@ class Origin:
         if differ:
             raise UsageError(f"--init-from {self.name}: {'; '.join(differ)}: expected the same")
 
-    def give_to(self, training: "GANTraining") -> None:
-        """Put the weights into a training's networks.
+    def load_into(self, training: "GANTraining") -> None:
+        """Copy the weights into a training's networks.
 
         Raises:
             UsageError: see `refuse_misfit`.
@@ -134,7 +134,7 @@ def _class_axes(training: "GANTraining", which: str) -> dict[str, int]:
 
 
 def _fits(ours: dict[str, Tensor], theirs: dict[str, Tensor], axes: dict[str, int]) -> bool:
-    """Whether the tensors are of one network but for its number of classes and what it knows of images."""
+    """Whether both state dicts are of one network up to the number of classes and the image statistics."""
     names, others = ({n for n in tensors if not _is_statistic(n)} for tensors in (ours, theirs))
     return names == others and all(
         ours[name].shape == theirs[name].shape or name in axes or _is_power_iteration(name) for name in names
@@ -142,12 +142,12 @@ def _fits(ours: dict[str, Tensor], theirs: dict[str, Tensor], axes: dict[str, in
 
 
 def _is_statistic(name: str) -> bool:
-    """What a network knows of the images it was made for."""
+    """Statistics of the images that a network was built for."""
     return name.startswith("statistics.")
 
 
 def _is_power_iteration(name: str) -> bool:
-    """The vectors of spectral norm, which find themselves anew within a few steps."""
+    """The power-iteration vectors of spectral norm, which converge again within a few steps."""
     return name.endswith(("0._u", "0._v"))
 
 
@@ -161,7 +161,7 @@ def _take_over(
     """Copy tensors; along a class axis, entry by entry as `pairs` of (their label, our label) say."""
     for name, ours in network.state_dict().items():
         if _is_statistic(name):
-            continue  # both networks know those of the new images
+            continue  # of the new images in both networks
         source = theirs[name].to(ours.device)
         axis = axes.get(name)
         if axis is None:

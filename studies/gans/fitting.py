@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from synthaug.augment.images import Indices, LabeledImages
-from synthaug.evaluation.fidelity.monitor import Judge
+from synthaug.evaluation.fidelity.monitor import SampleMonitor
 from synthaug.generators.architectures.family import ConditionalDiscriminator, ConditionalGenerator
 from synthaug.generators.config import GANConfig
 from synthaug.generators.training.gan import SAMPLED_AT_ONCE, GANTraining, random_numbers
@@ -44,7 +44,7 @@ def fit(
     images: LabeledImages,
     config: GANConfig,
     fabric: Fabric,
-    judge: Judge,
+    judge: SampleMonitor,
     cpu_seconds: float,
     *,
     unlabelled: LabeledImages | None = None,
@@ -58,7 +58,7 @@ def fit(
     config = replace(config, steps=planned_steps(images, config, fabric, cpu_seconds, unlabelled))
     training = GANTraining(images, config, fabric, unlabelled, judge.val)
     if origin is not None:
-        origin.give_to(training)
+        origin.load_into(training)
     best, best_look = states(training), 0
     looks: list[dict[str, float]] = []
     spent, wrong = 0.0, ""
@@ -67,14 +67,14 @@ def fit(
         while spent < mark and not wrong:
             seconds, numbers = timed_step(training)
             spent += seconds
-            wrong = training.watch.divergence(numbers)
+            wrong = training.monitor.divergence(numbers)
         if wrong:
             break
         if training.steps_done == before:  # one step took longer than two marks
             continue
-        vitals = judge(training.samples(judge.labels))
-        looks.append({"cpu_seconds": spent, "steps": training.steps_done, **asdict(vitals)})
-        if training.watch.remember(training.steps_done, vitals, judge.noise, judge.floor):
+        quality = judge(training.samples(judge.labels))
+        looks.append({"cpu_seconds": spent, "steps": training.steps_done, **asdict(quality)})
+        if training.monitor.remember(training.steps_done, quality, judge.noise, judge.floor):
             best, best_look = states(training), len(looks)
     training.ema.load_state_dict(best[0])
     generator = training.finished()

@@ -22,7 +22,7 @@ from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.fidelity.extractors import extractors_for
-from synthaug.evaluation.fidelity.monitor import Judge
+from synthaug.evaluation.fidelity.monitor import SampleMonitor
 from synthaug.generators.checkpoint import GeneratorCard
 from synthaug.generators.training.networks import build_networks
 from synthaug.generators.training.transfer import Origin
@@ -105,7 +105,7 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def judge_of(cell: Cell, labelled: LabeledImages, data: Material, fabric: Fabric) -> Judge:
+def judge_of(cell: Cell, labelled: LabeledImages, data: Material, fabric: Fabric) -> SampleMonitor:
     """Looks with a classifier that was trained on the very images the generator has."""
     known = data.known
     train = labelled if len(known.class_names) == len(labelled.class_names) else known.train
@@ -115,7 +115,7 @@ def judge_of(cell: Cell, labelled: LabeledImages, data: Material, fabric: Fabric
         fabric=fabric,
         steps=PROTOCOLS[cell.data].classifier_steps,
     )
-    return Judge(data.judge, extractor, labelled)
+    return SampleMonitor(data.judge, extractor, labelled)
 
 
 def write_pair(cell: Cell, place: Place, pair: Pair) -> None:

@@ -19,7 +19,7 @@ from synthaug.augment.reading import ReadOptions
 from synthaug.augment.transforms import matching
 from synthaug.evaluation.experiment.unlabelled import unlabelled as without_held_out
 from synthaug.evaluation.fidelity.extractors import extractors_for
-from synthaug.evaluation.fidelity.monitor import Judge, can_judge, judge_of
+from synthaug.evaluation.fidelity.monitor import SampleMonitor, can_monitor, sample_monitor_for
 from synthaug.generators.config import GANConfig
 from synthaug.generators.presets import preset as preset_named
 from synthaug.generators.runs import Source, train_run
@@ -133,11 +133,13 @@ class TrainingPlan:
         if self.origin is not None:
             self.origin.refuse_misfit(self.splits.train, self.config)
         fabric = make_fabric(self.device, self.precision)
-        judge: Judge | None = None
-        if self.monitor and not can_judge(self.splits):
+        sample_monitor: SampleMonitor | None = None
+        if self.monitor and not can_monitor(self.splits):
             log.warning("too few classes or validation images to monitor samples: the last weights are kept")
         elif self.monitor:
-            judge = judge_of(self.splits, extractors_for(["domain"], self.splits, fabric=fabric)[0])
+            sample_monitor = sample_monitor_for(
+                self.splits, extractors_for(["domain"], self.splits, fabric=fabric)[0]
+            )
         temporary = TemporaryDirectory(prefix="synthaug-") if self.out is None else None
         folder = Path(temporary.name) / "run" if temporary else self.out
         assert folder is not None
@@ -149,7 +151,7 @@ class TrainingPlan:
             self.config,
             folder,
             fabric=fabric,
-            judge=judge,
+            sample_monitor=sample_monitor,
             unlabelled=self.unlabelled,
             origin=self.origin,
             resume=self.resume,
@@ -160,8 +162,8 @@ class TrainingPlan:
             self.splits,
             self.config,
             steps_done=training.steps_done,
-            best_step=training.watch.best_step,
-            rollbacks=training.watch.rollbacks,
+            best_step=training.monitor.best_step,
+            rollbacks=training.monitor.rollbacks,
             temporary=temporary,
         )
 

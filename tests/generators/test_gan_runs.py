@@ -18,7 +18,7 @@ from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.generators.checkpoint import load_generator
 from synthaug.generators.config import GANConfig
-from synthaug.generators.runs import OwnGenerator, Source, train_run
+from synthaug.generators.runs import GeneratorTrainer, Source, train_run
 from synthaug.generators.sampling import Synthesizer, collect
 
 
@@ -129,7 +129,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused_in_one_line(fabric, tmp_path,
 
 
 def test_an_experiments_own_generator_is_trained_on_the_images_given_and_its_images_say_so(fabric, tmp_path):
-    synthesize = OwnGenerator(TINY, tmp_path, "tiny", lambda: fabric)
+    synthesize = GeneratorTrainer(TINY, tmp_path, "tiny", lambda: fabric)
     real = dark_and_bright((6, 2))
     made = synthesize(real, [0, 5], 3)
     assert made.counts() == {"dark": 0, "bright": 5}

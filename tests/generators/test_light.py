@@ -9,7 +9,7 @@ from gan_fixtures import TINY, dark_and_bright, on_cpu
 from torch import nn
 
 from synthaug.generators.architectures.family import UNKNOWN
-from synthaug.generators.architectures.light import EnlargingConv, LightDiscriminator, LightGenerator
+from synthaug.generators.architectures.light import LightDiscriminator, LightGenerator, UpsamplingConv
 from synthaug.generators.architectures.statistics import DetailStatistics, Statistics, fine_detail
 from synthaug.generators.training.batches import Batches
 from synthaug.generators.training.batchnorm import recalibrate_batchnorm
@@ -96,7 +96,7 @@ def test_a_class_without_fine_detail_is_not_divided_by_nothing():
 
 def test_enlarging_is_nearest_neighbours_and_then_a_convolution():
     torch.manual_seed(0)
-    conv, x = EnlargingConv(3, 5), torch.randn(2, 3, 7, 6)
+    conv, x = UpsamplingConv(3, 5), torch.randn(2, 3, 7, 6)
     enlarged = torch.nn.functional.interpolate(x, scale_factor=2)
     by_hand = torch.nn.functional.conv2d(enlarged, conv.weight, conv.bias, padding=1)
     torch.testing.assert_close(conv(x), by_hand)

@@ -141,7 +141,7 @@ def test_neighbours_change_a_logit_only_where_the_discriminator_says_so(family, 
     together = discriminator(images, labels)
     pairs = torch.cat([discriminator(images[i : i + 2], labels[i : i + 2]) for i in (0, 2)])
     same = torch.allclose(together, pairs, rtol=1e-4, atol=1e-6)
-    assert same != discriminator.judges_batches
+    assert same != discriminator.depends_on_batch
 
 
 @every_family

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 
 from synthaug.augment.transforms import to_unit_range
 from synthaug.evaluation.fidelity.extractors import extractors_for
-from synthaug.evaluation.fidelity.monitor import Judge, Vitals
+from synthaug.evaluation.fidelity.monitor import SampleMonitor, SampleQuality
 from synthaug.generators.training.gan import random_numbers
 from synthaug.generators.training.networks import build_networks
 from synthaug.generators.value_range import to_uint8
@@ -234,16 +234,16 @@ def test_counts_are_thinned_to_the_very_number() -> None:
     assert thinned([3, 4], 10) == [3, 4]
 
 
-class Contrary(Judge):
+class Contrary(SampleMonitor):
     """A judge who likes best what is worst."""
 
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Vitals:
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> SampleQuality:
         found = super().__call__(pixels)
         return replace(found, kid=-found.kid)
 
 
-@pytest.mark.parametrize("kind", [Judge, Contrary])
-def test_the_generator_of_the_best_look_is_kept(kind: type[Judge]) -> None:
+@pytest.mark.parametrize("kind", [SampleMonitor, Contrary])
+def test_the_generator_of_the_best_look_is_kept(kind: type[SampleMonitor]) -> None:
     data, fabric = material("phantom", Path()), Fabric(accelerator="cpu", devices=1)
     (pixels,) = extractors_for(["pixels"], data.known, fabric=fabric)
     judge = kind(data.judge, pixels, data.fit)

@@ -28,7 +28,7 @@ from synthaug.evaluation.experiment.arms import check_ratios
 from synthaug.evaluation.experiment.data import ExperimentData, Synthesize
 from synthaug.evaluation.experiment.unlabelled import unlabelled
 from synthaug.generators.presets import preset
-from synthaug.generators.runs import OwnGenerator
+from synthaug.generators.runs import GeneratorTrainer
 from synthaug.generators.training.gan import check_images
 
 log = logging.getLogger("synthaug")
@@ -157,7 +157,7 @@ def synthesizer(splits: Splits, options: ExperimentOptions, folder: Path) -> Syn
     fabric = partial(make_fabric, options.device, options.precision)
     steps = options.generator_steps
     config = replace(preset(options.preset), steps=steps, interval=max(1, steps // 10))
-    own = OwnGenerator(config, folder / "generators", splits.name, fabric)
+    own = GeneratorTrainer(config, folder / "generators", splits.name, fabric)
     if options.scenario == "donor":
         return DonorGenerator(own, options.steps)
-    return replace(own, judge_of=JudgeOfSubset(splits, fabric, options.steps))
+    return replace(own, monitor_for=JudgeOfSubset(splits, fabric, options.steps))

@@ -14,8 +14,8 @@ from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.splits import carve_validation
 from synthaug.evaluation.experiment.unlabelled import without
 from synthaug.evaluation.fidelity.extractors import extractors_for
-from synthaug.evaluation.fidelity.monitor import Judge, can_judge, judge_of
-from synthaug.generators.runs import OwnGenerator
+from synthaug.evaluation.fidelity.monitor import SampleMonitor, can_monitor, sample_monitor_for
+from synthaug.generators.runs import GeneratorTrainer
 from synthaug.generators.sampling import Synthesizer, collect_for
 
 HELD_OUT = 0.1  # of a donor's images, to judge its generator by
@@ -86,22 +86,22 @@ class JudgeOfSubset:
     make_fabric: Callable[[], Fabric]
     steps: int
 
-    def __call__(self, real: LabeledImages) -> Judge | None:
+    def __call__(self, real: LabeledImages) -> SampleMonitor | None:
         """The judge of a generator that learns from `real`; None where there are too few images for one."""
         known = replace(self.splits, train=real)
-        if not can_judge(known):
+        if not can_monitor(known):
             return None
         found = extractors_for(
             ["domain"], known, fabric=self.make_fabric(), steps=min(JUDGE_STEPS, self.steps)
         )
-        return judge_of(known, found[0])
+        return sample_monitor_for(known, found[0])
 
 
 @dataclass(frozen=True, eq=False)
 class DonorGenerator:
     """Trained by a donor on images of its own, and judged by others of its own: the recipient lends none."""
 
-    own: OwnGenerator
+    own: GeneratorTrainer
     steps: int
 
     def __call__(
@@ -110,7 +110,7 @@ class DonorGenerator:
         """wanted[label] images of every class."""
         train, held_out = carve_validation(real, HELD_OUT, seed)
         known = Splits(train, held_out, held_out.take([]), f"{self.own.name}, donor {seed}")
-        judged = replace(self.own, judge_of=JudgeOfSubset(known, self.own.make_fabric, self.steps))
+        judged = replace(self.own, monitor_for=JudgeOfSubset(known, self.own.make_fabric, self.steps))
         more = None if unlabelled is None else without(unlabelled, held_out)
         more = more if more is not None and len(more) else None
         return judged(train, wanted, seed, more)

@@ -7,14 +7,14 @@ from gan_fixtures import on_cpu
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.evaluation.fidelity.extractors import extractors_for
-from synthaug.evaluation.fidelity.monitor import Judge, can_judge, judge_of
+from synthaug.evaluation.fidelity.monitor import SampleMonitor, can_monitor, sample_monitor_for
 
 
 @pytest.fixture(scope="module")
 def judge():
     train, val = phantom([60, 60], size=28, seed=1), phantom([40, 20], size=28, seed=2)
     splits = Splits(name="phantom", train=train, val=val, test=phantom([9, 9], size=28, seed=4))
-    return judge_of(splits, extractors_for(["pixels"], splits, fabric=on_cpu())[0])
+    return sample_monitor_for(splits, extractors_for(["pixels"], splits, fabric=on_cpu())[0])
 
 
 def fresh(judge, seed=3):
@@ -59,19 +59,19 @@ def test_noise_is_what_halves_of_the_held_out_images_differ_by(judge):
 def test_the_floor_is_how_far_the_training_images_stand(judge):
     assert abs(judge.floor) < 3 * judge.noise
     darker = LabeledImages(judge.train.pixels // 2, judge.train.labels, judge.train.class_names)
-    assert Judge(judge.val, judge.extractor, darker).floor > 10 * judge.noise
+    assert SampleMonitor(judge.val, judge.extractor, darker).floor > 10 * judge.noise
 
 
 def test_the_floor_is_of_the_held_out_mix_of_classes(judge):
     one_class_more = judge.train.take(
         np.r_[np.flatnonzero(judge.train.labels == 0), [60, 61, 62, 63, 64, 65, 66]]
     )
-    assert abs(Judge(judge.val, judge.extractor, one_class_more).floor) < 5 * judge.noise
+    assert abs(SampleMonitor(judge.val, judge.extractor, one_class_more).floor) < 5 * judge.noise
 
 
 def test_there_is_no_floor_where_training_images_of_a_class_are_too_few(judge):
     few = judge.train.take(np.arange(61))
-    assert Judge(judge.val, judge.extractor, few).floor == -np.inf
+    assert SampleMonitor(judge.val, judge.extractor, few).floor == -np.inf
 
 
 def test_the_same_samples_are_judged_the_same(judge):
@@ -80,11 +80,11 @@ def test_the_same_samples_are_judged_the_same(judge):
 
 def test_too_few_validation_images_cannot_judge(judge):
     train, val, test = (phantom([5, 4], size=28, seed=seed) for seed in (5, 6, 7))
-    assert not can_judge(Splits(name="few", train=train, val=val, test=test))
-    assert can_judge(Splits(name="more", train=train, val=judge.val, test=test))
+    assert not can_monitor(Splits(name="few", train=train, val=val, test=test))
+    assert can_monitor(Splits(name="more", train=train, val=judge.val, test=test))
 
 
 def test_at_most_512_images_are_looked_at(judge):
     rows = np.arange(600) % len(judge.val)
     val = LabeledImages(judge.val.pixels[rows], judge.val.labels[rows], judge.val.class_names)
-    assert len(Judge(val, judge.extractor, judge.train).labels) == 512
+    assert len(SampleMonitor(val, judge.extractor, judge.train).labels) == 512

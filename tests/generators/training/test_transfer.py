@@ -42,7 +42,7 @@ def of_classes(*names, per_class=4, seed=3):
 
 def begun(origin, images, fabric, config=TINY):
     training = GANTraining(images, config, fabric)
-    origin.give_to(training)
+    origin.load_into(training)
     return training
 
 

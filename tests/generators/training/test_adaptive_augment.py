@@ -9,7 +9,7 @@ from gan_fixtures import TINY, dark_and_bright, on_cpu
 from synthaug.augment.images import LabeledImages
 from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
-from synthaug.generators.training.adaptive_augment import EVERY, MOST, AdaptiveAugment
+from synthaug.generators.training.adaptive_augment import INTERVAL, MAX_P, AdaptiveAugment
 from synthaug.generators.training.gan import GANTraining
 
 CONFIG = GANConfig(diffaugment_share=0.3, overfit=0.5)
@@ -34,28 +34,28 @@ def test_overfit_is_one_where_unseen_images_are_judged_as_fakes_are():
 
 
 def test_the_share_grows_with_overfit_up_to_where_augmentations_would_leak():
-    shares = [after(n, real=0.2, held_out=-0.1, fake=-0.2).share for n in (1, 50, 1000)]
-    assert 0.3 < shares[0] < shares[1] < shares[2] == MOST
+    probabilities = [after(n, real=0.2, held_out=-0.1, fake=-0.2).p for n in (1, 50, 1000)]
+    assert 0.3 < probabilities[0] < probabilities[1] < probabilities[2] == MAX_P
 
 
 def test_the_share_falls_to_nothing_without_overfit():
-    shares = [after(n, real=0.2, held_out=0.1, fake=-0.2).share for n in (1, 50, 1000)]
-    assert 0.3 > shares[0] > shares[1] > shares[2] == 0
+    probabilities = [after(n, real=0.2, held_out=0.1, fake=-0.2).p for n in (1, 50, 1000)]
+    assert 0.3 > probabilities[0] > probabilities[1] > probabilities[2] == 0
 
 
 def test_one_odd_look_does_not_turn_it_round():
     found = after(50, real=0.2, held_out=-0.1, fake=-0.2)
-    before = found.share
+    before = found.p
     found.observe(torch.zeros(4), torch.ones(4), torch.full((4,), -1.0))
-    assert found.share > before
+    assert found.p > before
 
 
 class TestInTraining:
     def test_held_out_images_that_are_judged_as_the_training_images_are_let_the_share_fall(self):
         training = GANTraining(dark_and_bright(), TINY, on_cpu(), held_out=dark_and_bright())
-        shares = [training.step()["augmented"] for _ in range(2 * EVERY)]
-        assert shares[0] != TINY.diffaugment_share
-        assert len(set(shares)) == 2  # looked at twice
+        probabilities = [training.step()["augmented"] for _ in range(2 * INTERVAL)]
+        assert probabilities[0] != TINY.diffaugment_share
+        assert len(set(probabilities)) == 2  # looked at twice
 
     def test_nothing_moves_without_held_out_images_or_where_it_is_switched_off(self):
         images, held_out = dark_and_bright(), dark_and_bright((3, 3))
@@ -68,7 +68,7 @@ class TestInTraining:
             assert training.step()["augmented"] == TINY.diffaugment_share
 
     def test_neither_network_learns_from_held_out_images(self):
-        """Where the share stands at its end anyway, they change nothing at all."""
+        """Where p stands at its end anyway, they change nothing at all."""
         config = replace(TINY, diffaugment_share=0.0, overfit=1e9, diffaugment=("translation",))
         images, bright = dark_and_bright(), dark_and_bright((3, 3))
         black = LabeledImages(bright.pixels * 0, bright.labels, bright.class_names)
@@ -83,9 +83,9 @@ class TestInTraining:
         first, again = (
             GANTraining(dark_and_bright(), TINY, on_cpu(), held_out=dark_and_bright((3, 3))) for _ in range(2)
         )
-        for _ in range(EVERY + 1):
+        for _ in range(INTERVAL + 1):
             first.step()
         save_training(tmp_path / "checkpoint", first)
         load_training(tmp_path / "checkpoint", again)
-        assert again.augmentation.numbers == first.augmentation.numbers
+        assert again.augmentation.state == first.augmentation.state
         assert again.step() == first.step()
