@@ -33,8 +33,8 @@ class GANConfig:
             is what is kept (Yazıcı et al. 2019); 0 keeps the last weights.
         balanced: every batch holds every class equally often, whatever the data; else as the data have them.
         diffaugment: steps of `diffaugment.AUGMENTATIONS` (Zhao et al. 2020).
-        diffaugment_share: initial probability p that an image is augmented. Below 1 (ADA: Karras et al. 2020),
-            as a small discriminator that sees only augmented images separates nothing.
+        diffaugment_share: initial probability p that an image is augmented. Below 1 (ADA: Karras et al. 2020), as
+            a small discriminator that sees only augmented images separates nothing.
         overfit: target of the overfitting measure r, 0 to 1, above which p grows
             (`adaptive_augment.AdaptiveAugment`); 0 keeps p, as a training without held-out images does.
         interval: steps between checkpoints, log lines, sample grids and evaluations by the monitor.
