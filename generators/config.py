@@ -4,7 +4,16 @@ from dataclasses import dataclass, fields
 
 from synthaug.augment.errors import UsageError
 
-OFF_AT_0 = ("beta1", "beta2", "r1", "logit_gap", "ema_halflife", "diffaugment_share", "overfit")
+OFF_AT_0 = (
+    "beta1",
+    "beta2",
+    "r1",
+    "logit_gap",
+    "ema_halflife",
+    "diffaugment_share",
+    "overfit",
+    "noise_from",
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,10 @@ class GANConfig:
         batch_size: images per update of either network.
         latent_dim: numbers in a latent.
         width: the unit of the architecture's feature maps; time and file size grow with its square.
+        window_floor: bound each class from below where its grey levels are clipped, as in windowed CT
+            (`light` only, see `statistics.WindowStatistics`).
+        noise_from: side in pixels of the first feature maps that get a plane of noise (StyleGAN: Karras et
+            al. 2019), whose strength depends on latent and class; 0: none (`light` only).
         optimizer: adam or rmsprop.
         generator_lr, discriminator_lr: learning rates.
         beta1, beta2: Adam's moments; RMSprop takes beta2.
@@ -33,8 +46,8 @@ class GANConfig:
             is what is kept (Yazıcı et al. 2019); 0 keeps the last weights.
         balanced: every batch holds every class equally often, whatever the data; else as the data have them.
         diffaugment: steps of `diffaugment.AUGMENTATIONS` (Zhao et al. 2020).
-        diffaugment_share: initial probability p that an image is augmented. Below 1 (ADA: Karras et al. 2020), as
-            a small discriminator that sees only augmented images separates nothing.
+        diffaugment_share: initial probability p that an image is augmented; below 1, as in ADA (Karras et al.
+            2020): a small discriminator that only sees augmented images separates nothing.
         overfit: target of the overfitting measure r, 0 to 1, above which p grows
             (`adaptive_augment.AdaptiveAugment`); 0 keeps p, as a training without held-out images does.
         interval: steps between checkpoints, log lines, sample grids and evaluations by the monitor.
@@ -52,6 +65,8 @@ class GANConfig:
     batch_size: int = 32
     latent_dim: int = 64
     width: int = 16
+    window_floor: bool = True
+    noise_from: int = 16
     optimizer: str = "adam"
     generator_lr: float = 1e-3
     discriminator_lr: float = 1e-3

@@ -21,7 +21,16 @@ class Preset:
 
 
 PLAIN = GANConfig(  # what the published recipes have in common
-    batch_size=64, beta2=0.9, r1=0, logit_gap=0, overfit=0, ema_halflife=0, balanced=False, diffaugment=()
+    batch_size=64,
+    beta2=0.9,
+    window_floor=False,
+    noise_from=0,
+    r1=0,
+    logit_gap=0,
+    overfit=0,
+    ema_halflife=0,
+    balanced=False,
+    diffaugment=(),
 )
 DCGAN = replace(
     PLAIN,

@@ -135,7 +135,7 @@ class Synthesizer:
     @torch.inference_mode()
     def _block(self, label: int, block: int, seed: int) -> npt.NDArray[np.uint8]:
         indices = range(block * BLOCK, (block + 1) * BLOCK)
-        dim = self.generator.latent_dim
+        dim = self.generator.input_dim  # noise follows the latent in an image's numbers
         latents = np.stack([np.random.default_rng([seed, label, i]).standard_normal(dim) for i in indices])
         images = self.generator(
             torch.from_numpy(latents.astype(np.float32)).to(self.device),

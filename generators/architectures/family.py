@@ -36,7 +36,9 @@ class DiscriminatorSize(TypedDict):
 
 
 class ConditionalGenerator(nn.Module):
-    """(latents (N, Z) standard normal, labels (N,) int64) -> images (N, C, H, W) in [-1, 1].
+    """(latents (N, Z + M) standard normal, labels (N,) int64) -> images (N, C, H, W) in [-1, 1].
+
+    The first Z numbers are the latent; the other M, in families that take noise, are its pixels.
 
     Args:
         num_classes: how many labels there are.
@@ -50,6 +52,11 @@ class ConditionalGenerator(nn.Module):
         super().__init__()
         self.num_classes, self.image_size, self.channels = num_classes, image_size, channels
         self.latent_dim, self.width = latent_dim, width
+
+    @property
+    def input_dim(self) -> int:
+        """Z + M."""
+        return self.latent_dim
 
     @property
     def size(self) -> dict[str, int]:
@@ -114,6 +121,7 @@ class Architecture:
         discriminator: builds the discriminator from the arguments of `ConditionalDiscriminator`.
         paper: that it follows.
         label: how the class enters, where the published network has none.
+        options: fields of `GANConfig` that its generator takes besides those of `ConditionalGenerator`.
         norms: keys of `NORMS` that its discriminator can carry, the published one first.
         spectral: whether the published discriminator is under spectral norm.
         size_step: the side of an image is a multiple of this.
@@ -127,6 +135,7 @@ class Architecture:
     norms: tuple[str, ...]
     spectral: bool = False
     size_step: int = 4
+    options: tuple[str, ...] = ()
     refuses: Mapping[str, str] = field(default_factory=dict)
 
 

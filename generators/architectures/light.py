@@ -29,7 +29,7 @@ from synthaug.generators.architectures.family import (
     constrain,
     halvings,
 )
-from synthaug.generators.architectures.statistics import DetailStatistics, Statistics
+from synthaug.generators.architectures.statistics import DetailStatistics, Statistics, WindowStatistics
 
 EMBEDDED = 32  # dimensions of the class embedding
 PATCH = 2  # px; side of the patches that the discriminator folds into channels
@@ -55,6 +55,29 @@ class SelfModulatedNorm(nn.Module):
         return torch.addcmul(shift, h, 1 + scale)
 
 
+class NoisePlane(nn.Module):
+    """Adds one plane of noise to all feature maps, its strength linear in a condition and zero at first.
+
+    As in StyleGAN (Karras et al. 2019), but with a strength for each latent: grain is a property of some
+    images of a class, such as noisy CT slices.
+    """
+
+    def __init__(self, channels: int, condition_dim: int, side: int):
+        super().__init__()
+        self.side = side
+        self.strength = nn.Linear(condition_dim, channels)
+
+    def init_identity(self) -> None:
+        """Strength 0, whatever the condition."""
+        nn.init.zeros_(self.strength.weight)
+        nn.init.zeros_(self.strength.bias)
+
+    def forward(self, x: Tensor, noise: Tensor, condition: Tensor) -> Tensor:
+        """(N, C, H, W) plus noise (N, H · W) by what `condition` (N, D) says."""
+        strength = self.strength(condition)[:, :, None, None].to(x.dtype)
+        return torch.addcmul(x, strength, noise.view(-1, 1, self.side, self.side).to(x.dtype))
+
+
 class UpsamplingConv(nn.Conv2d):
     """Nearest-neighbour upsampling by 2, then a 3×3 convolution: no checkerboard (Odena et al. 2016).
 
@@ -73,38 +96,69 @@ class UpsamplingConv(nn.Conv2d):
 
 
 class LightGenerator(ConditionalGenerator):
-    """`width` is the number of feature maps at the two highest resolutions; it doubles below, up to 4 ×."""
+    """`width` is the number of feature maps at the two highest resolutions; it doubles below, up to 4 ×.
 
-    def __init__(self, **size: Unpack[GeneratorSize]):
+    Args:
+        window_floor: bound classes from below, see `WindowStatistics`.
+        noise_from: side in pixels of the first feature maps that get noise, see `NoisePlane`; 0: none.
+        size: of `ConditionalGenerator`.
+    """
+
+    def __init__(self, *, window_floor: bool = False, noise_from: int = 0, **size: Unpack[GeneratorSize]):
         super().__init__(**size)
+        self.window_floor, self.noise_from = window_floor, noise_from
         sides = halvings(self.image_size)
         maps = [
             min(4 * self.width, max(self.width, self.width * self.image_size // (2 * side))) for side in sides
         ]
         condition_dim = self.latent_dim + EMBEDDED
-        self.statistics = Statistics(self.num_classes)
+        self.statistics = WindowStatistics(self.num_classes) if window_floor else Statistics(self.num_classes)
         self.embed = nn.Embedding(self.num_classes, EMBEDDED)
         self.stem = nn.Linear(condition_dim, maps[0] * sides[0] ** 2)
         self.first_shape = (maps[0], sides[0], sides[0])
         self.norms = nn.ModuleList(SelfModulatedNorm(c, condition_dim) for c in maps)
         self.convs = nn.ModuleList(UpsamplingConv(a, b) for a, b in pairwise(maps))
         self.to_image = nn.Conv2d(maps[-1], self.channels, 3, padding=1)
+        self.noises = nn.ModuleDict(
+            {
+                str(k): NoisePlane(c, condition_dim, side)
+                for k, (c, side) in enumerate(zip(maps, sides, strict=True))
+                if 0 < noise_from <= side
+            }
+        )
         glorot_weights(self)
+
+    @property
+    def input_dim(self) -> int:
+        """Z + M: a latent, then a plane of noise for each side from `noise_from`."""
+        return self.latent_dim + sum(noise.side**2 for noise in self.noises.values())
+
+    @property
+    def size(self) -> dict[str, int]:
+        """As in every family, and the two options where they are on."""
+        options = {"window_floor": self.window_floor, "noise_from": self.noise_from}
+        return super().size | {name: value for name, value in options.items() if value}
 
     def fit_class_statistics(self, images_of_class: Sequence[Tensor]) -> None:
         """Keep the statistics of each class."""
         self.statistics.fit(images_of_class)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """(N, Z) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
+        """(N, Z + M) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
+        latents, *noise = latents.split([self.latent_dim, *(n.side**2 for n in self.noises.values())], dim=1)
+        planes = dict(zip(self.noises, noise, strict=True))
         condition = torch.cat([latents, self.embed(labels)], dim=1)  # (N, Z + 32)
         h = self.stem(condition).view(-1, *self.first_shape)
         h = h.contiguous(memory_format=torch.channels_last)
-        for norm, conv in zip(self.norms, self.convs, strict=False):
-            h = conv(F.relu(norm(h, condition)))
-        h = self.to_image(F.relu(self.norms[-1](h, condition)))
+        for k, norm in enumerate(self.norms):
+            h = norm(h, condition)
+            if str(k) in planes:
+                h = self.noises[str(k)](h, planes[str(k)], condition)
+            h = F.relu(h)
+            h = self.convs[k](h) if k < len(self.convs) else self.to_image(h)
         mean, deviation = self.statistics.of(labels)
-        return torch.tanh(torch.atanh(mean) + deviation * h.float())
+        images = torch.tanh(torch.atanh(mean) + deviation * h.float())
+        return self.statistics.bounded(images, labels) if self.window_floor else images
 
 
 class LightDiscriminator(ConditionalDiscriminator):
@@ -157,7 +211,7 @@ def glorot_weights(network: nn.Module) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for module in network.modules():
-        if isinstance(module, SelfModulatedNorm):
+        if isinstance(module, SelfModulatedNorm | NoisePlane):
             module.init_identity()
 
 
@@ -167,4 +221,5 @@ ARCHITECTURE = Architecture(
     paper="ours, after Chen et al. 2019 (self-modulation) and Miyato & Koyama 2018 (projection)",
     label="class and latent scale and shift every norm; standardised pixels; projection in the discriminator",
     norms=("none",),
+    options=("window_floor", "noise_from"),
 )

@@ -10,6 +10,8 @@ from synthaug.generators.architectures.family import UNKNOWN
 
 LEAST_CONTRAST = 0.02  # of [-1, 1]: least standard deviation of a class
 SURROUNDINGS = 5  # px; side of the box filter whose output is the coarse part
+FLOOR_QUANTILE = 0.001  # of a class's pixels
+FLOOR_SOFTNESS = 0.1  # of a class's standard deviation
 HALF = 0.5**0.5  # standard deviation of half of the variance
 MOST = 6.0  # times that fine detail is amplified at most
 
@@ -35,6 +37,34 @@ class Statistics(nn.Module):
         """(N,) labels -> means and deviations, (N, 1, 1, 1) each."""
         rows = labels - UNKNOWN
         return self.mean[rows].view(-1, 1, 1, 1), self.deviation[rows].view(-1, 1, 1, 1)
+
+
+class WindowStatistics(Statistics):
+    """Also the grey level at which a class is clipped from below, as windowed CT is.
+
+    A tanh bounds every class at black. Noise at a higher bound is one-sided in real images, and a generator
+    whose noise is not is told apart by its darkest pixel. Classes with pixels near black have no bound of
+    their own.
+    """
+
+    low: Tensor
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes)
+        self.register_buffer("low", -torch.ones(1 + num_classes))
+
+    def fit(self, images_of_class: Sequence[Tensor]) -> None:
+        """From the images of every class, (N, C, H, W) in [-1, 1]."""
+        super().fit(images_of_class)
+        sets = [torch.cat(list(images_of_class)), *images_of_class]
+        self.low.copy_(torch.stack([quantile(images, FLOOR_QUANTILE) for images in sets]))
+
+    def bounded(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1], (N,) labels -> above the lower bound of their class, by a softplus."""
+        low = self.low[labels - UNKNOWN].view(-1, 1, 1, 1)
+        width = FLOOR_SOFTNESS * self.of(labels)[1]
+        clipped = low > 3 * width - 1  # else a softplus would lift black
+        return torch.where(clipped, low + width * F.softplus((images - low) / width), images)
 
 
 class DetailStatistics(Statistics):
@@ -66,6 +96,12 @@ class DetailStatistics(Statistics):
         mean, deviation = self.of(labels)
         images = (images - mean) / deviation
         return images + (self.lift[labels - UNKNOWN].view(-1, 1, 1, 1) - 1) * fine_detail(images)
+
+
+def quantile(images: Tensor, q: float) -> Tensor:
+    """The q-quantile of all pixels, a scalar; `torch.quantile` refuses so many."""
+    pixels = images.flatten()
+    return pixels.kthvalue(max(1, round(q * len(pixels)))).values
 
 
 def fine_detail(images: Tensor) -> Tensor:

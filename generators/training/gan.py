@@ -101,7 +101,7 @@ class GANTraining:
         self._grow()
         for k in range(self.config.discriminator_steps):
             real, labels = (x.to(self.fabric.device) for x in self.batches.draw(rng, self.steps_done))
-            latents = torch.randn(self.config.batch_size, self.config.latent_dim, generator=rng)
+            latents = torch.randn(self.config.batch_size, self.ema.input_dim, generator=rng)
             # the last fakes serve the generator's own update too
             with torch.set_grad_enabled(k == self.config.discriminator_steps - 1):
                 fake = self.generator(latents.to(real.device), labels[: len(latents)])
@@ -206,7 +206,7 @@ class GANTraining:
             return self.ema
         rng = random_numbers(self.config.seed, RECALIBRATED)
         labels = self.batches.draw_labels(rng, RECALIBRATED).to(self.fabric.device)
-        latents = torch.randn(RECALIBRATED, self.config.latent_dim, generator=rng).to(self.fabric.device)
+        latents = torch.randn(RECALIBRATED, self.ema.input_dim, generator=rng).to(self.fabric.device)
         with self.fabric.autocast():
             return recalibrate_batchnorm(self.ema, latents, labels)
 
@@ -221,7 +221,7 @@ class GANTraining:
         """
         generator = generator or self.finished()
         rng = random_numbers(self.config.seed)
-        latents = torch.randn(len(labels), self.config.latent_dim, generator=rng).to(self.fabric.device)
+        latents = torch.randn(len(labels), self.ema.input_dim, generator=rng).to(self.fabric.device)
         asked = torch.from_numpy(labels).to(self.fabric.device)
         parts = zip(torch.split(latents, SAMPLED_AT_ONCE), torch.split(asked, SAMPLED_AT_ONCE), strict=True)
         return np.concatenate([to_uint8(generator(z, label)) for z, label in parts])

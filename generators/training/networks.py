@@ -30,7 +30,8 @@ def build_networks(
     size = {"num_classes": num_classes, "image_size": image_size, "channels": channels, "width": config.width}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator = family.generator(**size, latent_dim=config.latent_dim)
+        options = {name: getattr(config, name) for name in family.options}
+        generator = family.generator(**size, latent_dim=config.latent_dim, **options)
         spectral = family.spectral or config.spectral_norm
         discriminator = family.discriminator(**size, norm=norm, spectral=spectral)
     return (

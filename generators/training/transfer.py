@@ -112,11 +112,11 @@ def _class_axes(training: "GANTraining", which: str) -> dict[str, int]:
     """Tensor name -> the axis that grows when a class is added; its last K entries are the classes."""
     network = getattr(training, which).module
     family = architecture(training.config.architecture)
-    size = {name: getattr(network, name) for name in ("image_size", "channels", "width")}
     if which == "generator":
-        size["latent_dim"] = network.latent_dim
+        size = {name: value for name, value in network.size.items() if name != "num_classes"}
     else:
-        size |= {"norm": network.norm, "spectral": network.spectral}
+        names = ("image_size", "channels", "width", "norm", "spectral")
+        size = {name: getattr(network, name) for name in names}
     with torch.random.fork_rng(devices=[]):
         shapes = [
             {
@@ -162,6 +162,8 @@ def _take_over(
     for name, ours in network.state_dict().items():
         if _is_statistic(name):
             continue  # of the new images in both networks
+        if name not in theirs:
+            continue  # noise, which the other generator was without, starts with strength 0
         source = theirs[name].to(ours.device)
         axis = axes.get(name)
         if axis is None:

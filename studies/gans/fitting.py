@@ -153,7 +153,7 @@ def make_images(
         wanted = math.ceil(n / keep)
         for start in range(0, wanted, SAMPLED_AT_ONCE):
             latents = torch.randn(
-                min(SAMPLED_AT_ONCE, wanted - start), pair.generator.latent_dim, generator=rng
+                min(SAMPLED_AT_ONCE, wanted - start), pair.generator.input_dim, generator=rng
             )
             asked = torch.full((len(latents),), label)
             images = pair.generator(latents, asked)
