@@ -126,12 +126,13 @@ class LightGenerator(ConditionalGenerator):
                 if 0 < noise_from <= side
             }
         )
+        self._noise_pixels = [side**2 for side in sides if 0 < noise_from <= side]
         glorot_weights(self)
 
     @property
     def input_dim(self) -> int:
         """Z + M: a latent, then a plane of noise for each side from `noise_from`."""
-        return self.latent_dim + sum(noise.side**2 for noise in self.noises.values())
+        return self.latent_dim + sum(self._noise_pixels)
 
     @property
     def size(self) -> dict[str, int]:
@@ -145,7 +146,7 @@ class LightGenerator(ConditionalGenerator):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """(N, Z + M) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
-        latents, *noise = latents.split([self.latent_dim, *(n.side**2 for n in self.noises.values())], dim=1)
+        latents, *noise = torch.split(latents, [self.latent_dim, *self._noise_pixels], dim=1)
         planes = dict(zip(self.noises, noise, strict=True))
         condition = torch.cat([latents, self.embed(labels)], dim=1)  # (N, Z + 32)
         h = self.stem(condition).view(-1, *self.first_shape)
@@ -158,7 +159,9 @@ class LightGenerator(ConditionalGenerator):
             h = self.convs[k](h) if k < len(self.convs) else self.to_image(h)
         mean, deviation = self.statistics.of(labels)
         images = torch.tanh(torch.atanh(mean) + deviation * h.float())
-        return self.statistics.bounded(images, labels) if self.window_floor else images
+        if isinstance(self.statistics, WindowStatistics):
+            return self.statistics.bounded(images, labels)
+        return images
 
 
 class LightDiscriminator(ConditionalDiscriminator):
