@@ -76,7 +76,7 @@ def report_plan(out: Output, plan: "ExperimentPlan", name: str, options: Experim
     out.say(f"{name}: {plan.trainings} classifiers of {options.steps} steps in {len(plan.arms)} arms:")
     for arm in plan.arms:
         out.say(f"  {arm}")
-    out.say(f"about {_in_words(plan.seconds)}, from a few steps on this machine")
+    out.say(f"about {in_words(plan.seconds)}, from a few steps on this machine")
     out.say(f"a standard deviation of {plan.sd:.3g} between subsets, {plan.sd_source}")
     if plan.subsets_needed is None:
         out.say(plan.trouble)
@@ -116,7 +116,7 @@ def _arm_table(arms: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     return columns, rows
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """Rounded: an estimate from a few steps knows no more."""
     minutes = round(seconds / 60)
     if minutes < 1:

@@ -60,7 +60,7 @@ def train_generator(
             help="Compare samples with validation images: undo a collapse, keep the best checkpoint.",
         ),
     ] = True,
-    no_watch: Annotated[bool, typer.Option("--no-watch", hidden=True)] = False,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", hidden=True)] = True,  # its former name
     interval: Annotated[
         int | None, typer.Option(help="Steps between looks, checkpoints and sample grids.", min=1)
     ] = None,
@@ -89,7 +89,7 @@ def train_generator(
         minutes=minutes,
         unlabelled=unlabelled,
         init_from=init_from,
-        monitor=monitor and not no_watch,
+        monitor=monitor and watch,
         resume=resume,
         overwrite=overwrite,
         device=device,

@@ -14,10 +14,10 @@ from null_kinds import EFFECT, KINDS, Kind, Synthesizer
 from scipy import stats
 from truth import CLASSIFIER, Truth
 
+from synthaug._api.runtime import make_fabric
 from synthaug.augment import progress
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.training import ClassifierConfig
-from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.experiment.data import ExperimentData
 from synthaug.evaluation.experiment.design import Design
 from synthaug.evaluation.experiment.results import TrainingResult

@@ -18,9 +18,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from scoring import ROUNDS, examples, score, yardstick
 
+from synthaug._api.runtime import make_fabric
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, Splits
-from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.fidelity.monitor import SampleMonitor
 from synthaug.generators.checkpoint import GeneratorCard

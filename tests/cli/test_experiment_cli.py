@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from cli_runner import Run, synthaug
 
+from synthaug._api.experiment.images import experiment_data
+from synthaug._api.experiment.options import REST, ExperimentOptions
+from synthaug._api.train_classifier import RATIOS
 from synthaug.augment.datasets.load import load_dataset, named_datasets
 from synthaug.augment.reading import ReadOptions
-from synthaug.cli.experiment_images import laboratory
-from synthaug.cli.experiment_options import REST, ExperimentOptions
-from synthaug.cli.train_classifier import AUTO
 
 TINY = (
     *("--dataset", "phantom:n=120,abnormal=0.4", "--size", "28", "--extractor", "none"),
@@ -70,7 +70,7 @@ def test_it_writes_a_report_with_a_verdict(done: Run) -> None:
 def test_without_ratios_it_tries_what_a_classifier_with_the_ratio_left_open_tries() -> None:
     run = synthaug("experiment", *TINY[:4], "--dry-run", "--json")
     asked = [float(arm.rpartition(" ")[2]) for arm in run.json["arms"] if " + synthetic 0" in arm]
-    assert (0.0, *asked) == AUTO
+    assert (0.0, *asked) == RATIOS
 
 
 def test_a_donors_generator_is_trained_once_per_donor_and_its_classifier_competes() -> None:
@@ -120,11 +120,11 @@ def test_a_donors_images_stay_its_own_where_a_generator_is_given() -> None:
         ours, "donor", theirs, generator="chest-xray", extractor="none", reading=small
     )
     splits = load_dataset(ours, small)
-    lab = laboratory(splits, options, Path("run"))
+    lab = experiment_data(splits, options, Path("run"))
     assert lab.has_donor  # so that its classifier competes
     assert lab.donor is not None
     assert lab.donor.digest() == load_dataset(theirs, small).train.digest()
-    alone = laboratory(splits, replace(options, donor=None), Path("run"))
+    alone = experiment_data(splits, replace(options, donor=None), Path("run"))
     assert not alone.has_donor
 
 

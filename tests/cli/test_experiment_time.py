@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from synthaug._api.experiment.options import ExperimentOptions
+from synthaug._api.experiment.time import count_generators, expected_seconds, of_classifier
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.reading import ReadOptions
-from synthaug.cli.experiment_options import ExperimentOptions
-from synthaug.cli.experiment_time import count_generators, expected_seconds, in_words, of_classifier
+from synthaug.cli.experiment import in_words
 
 DATA = "phantom:n=120,abnormal=0.4"
 OWN = ExperimentOptions(DATA, fractions=(0.1, 1.0), seeds=3, inits=2, reading=ReadOptions(size=28))

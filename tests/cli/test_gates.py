@@ -11,14 +11,15 @@ import pytest
 from cli_runner import synthaug
 from foreign_dicom import foreign
 
+from synthaug._api.experiment.images import experiment_data
+from synthaug._api.experiment.options import ExperimentOptions
+from synthaug._api.gate import gate_of_export, gate_of_generator
+from synthaug._api.generator import Generator
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.formats.registry import write_images
 from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import ImageStream
-from synthaug.cli.experiment_images import laboratory
-from synthaug.cli.experiment_options import ExperimentOptions
-from synthaug.cli.gate import gate_of_export, gate_of_generator
 from synthaug.generators.sampling import Synthesizer
 
 DATA = "phantom:n=160,abnormal=0.25"
@@ -147,7 +148,8 @@ def test_naming_other_training_images_does_not_hide_the_generators_own(generator
     assert "of phantom" in others.against
     origin = np.array([(maker.card.sha256.encode(), 0, 0)] * len(copies), PROVENANCE)
     of_maker = replace(copies, provenance=origin)
-    exported = gate_of_export(of_maker, ["phantom:n=100,seed=5"], ReadOptions(root=Path()), maker)
+    makers = [Generator(generator)]
+    exported = gate_of_export(of_maker, ["phantom:n=100,seed=5"], ReadOptions(root=Path()), makers)
     assert exported.near_copies(copies)[known].all()
 
 
@@ -180,7 +182,7 @@ def test_other_data_sets_are_read_as_the_first(tiny: Callable[..., LabeledImages
     reading = ReadOptions(label_from="y", split_seed=1)
     options = ExperimentOptions("mine.h5", "donor", "theirs.h5", unlabelled="theirs.h5", reading=reading)
     splits = load_dataset("mine.h5", reading)
-    found = laboratory(splits, options, Path("run"))
+    found = experiment_data(splits, options, Path("run"))
     theirs = load_dataset("theirs.h5", reading).train
     assert found.donor is not None
     assert found.unlabelled is not None

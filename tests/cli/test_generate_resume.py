@@ -86,7 +86,7 @@ def test_resuming_needs_shards(tmp_path, monkeypatch, more):
     monkeypatch.chdir(tmp_path)
     run = synthaug("generate", "--class", "pneumonia", "--n", 3, "--resume", *more)
     assert run.status == 2
-    assert "say --shard-size N, --out FILE.h5" in " ".join(run.err.split())
+    assert "add --shard-size and --out FILE.h5" in " ".join(run.err.split())
 
 
 @pytest.mark.slow

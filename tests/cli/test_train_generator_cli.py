@@ -161,7 +161,7 @@ def test_a_set_of_one_class_trains_unwatched():
     Path("all/dataset.json").unlink()  # it names the class that is gone
     run = synthaug("train-generator", "--dataset", "all", *TINY[2:], "--out", "r")
     assert run.status == 0, run.err
-    assert "too few classes" in run.out
+    assert "too few classes" in run.err
 
 
 def test_a_failed_training_leaves_no_generator_of_an_earlier_stop():

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from synthaug._api.runtime import make_fabric
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.training import ClassifierConfig
-from synthaug.cli.runtime import make_fabric
 from synthaug.evaluation.experiment.arms import CEILING, SYNTHETIC_ONLY, Arm, classical_arms, synthetic_arms
 from synthaug.evaluation.experiment.data import ExperimentData
 from synthaug.evaluation.experiment.design import ALL, Amount, Unit

@@ -9,7 +9,7 @@ from pathlib import Path
 FORKS = """
 import json, os, signal, sys, time
 from pathlib import Path
-import synthaug.cli.making, synthaug.cli.runtime, lightning_fabric  # what takes seconds, once
+import synthaug._api.generate, lightning_fabric  # what takes seconds, once
 from synthaug.cli.main import main
 
 for folder, shards, arguments in json.loads(sys.argv[1]):

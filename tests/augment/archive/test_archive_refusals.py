@@ -193,7 +193,7 @@ class TestResuming:
         write_images(ImageStream.of(tiny_images((4, 4))), tmp_path / "a.h5")
         command = ("export", tmp_path / "a.h5", tmp_path / "b-dicom", *TO_PACS)
         with monkeypatch.context() as patch:
-            patch.setattr("synthaug.cli.export.send_files", lambda *_: sys.exit(137))
+            patch.setattr("synthaug._api.archive.send_files", lambda *_, **__: sys.exit(137))
             assert synthaug(*command).status == 137
         assert "sent-" not in (tmp_path / "b-dicom" / "croissant.json").read_text()
         run = synthaug(*command, "--resume")
