@@ -31,8 +31,9 @@ class LabeledImages:
         class_names: one name per class; where there are two, normal is 0 and abnormal 1.
         synthetic: (N,) bool, True where the image was made by a generator.
         groups: (N,) patient or source identifier as text, or None where unknown. Never split across sets.
-        provenance: (N,) of dtype `PROVENANCE`, or None where every image is real.
-        split: (N,) text, each of `PARTS`, or None where the set is not divided.
+        provenance: (N,) records of generator (SHA-256 of its file, empty for a real image), seed and index,
+            or None where every image is real.
+        split: (N,) text, "train", "val" or "test", or None where the set is not divided.
 
     Raises:
         DataError: the arrays disagree with each other or with these shapes.

@@ -83,7 +83,7 @@ class Score:
 
     @property
     def as_good_as_real(self) -> bool:
-        """The rule behind a green number: its own interval does not show that it is worse."""
+        """Whether its own interval does not show that it is worse, the rule behind a green number."""
         return not self.is_worse()
 
     @property
