@@ -157,7 +157,7 @@ def test_the_rest_of_the_training_images_goes_without_labels_into_the_generator_
     options = ("--fractions", "0.5", "--unlabelled", "rest", "--jobs", "1", "--out", "run")
     run = synthaug("experiment", *TINY, *ONE, *options)
     assert run.status in (0, 3), run.err
-    assert "unlabelled: 30 images of rest" in run.out
+    assert "unlabelled: 60 images of rest" in run.out
     (row,) = [row for row in report()["arms"] if row["arm"].startswith("pseudo-labels, ")]
     assert row["role"] == "competitor"
     assert row["arm"] in {gain["arm"] for gain in report()["gains"]}
