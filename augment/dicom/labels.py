@@ -12,11 +12,13 @@ from pydicom import Dataset
 
 from synthaug.augment.dicom.keywords import text_of
 from synthaug.augment.errors import DataError
-from synthaug.augment.files.table import LABELS, SPLIT_NAMES, Table, read_rows, refuse_twice
+from synthaug.augment.files.columns import ROLES, Role, columns_by_role
+from synthaug.augment.files.table import LABELS, Table, by_role, read_rows, refuse_twice, split_name
 from synthaug.augment.images import PARTS
 from synthaug.augment.labels import class_order
 from synthaug.augment.reading import ReadOptions
 
+INSTANCE = {"SOPInstanceUID": Role(("SOPInstanceUID", "instance uid"), "images_from")}
 UNKNOWN = "unknown"  # one name for all patients without one: no split can part them
 
 
@@ -63,8 +65,8 @@ def about(dataset: Dataset, file: str, reading: ReadOptions, table: Table | None
     if synthetic:
         patient = listed = ""
     folders = file.split("/")[:-1]
-    split = SPLIT_NAMES.get(folders[0].lower(), "") if divided and folders else ""
-    folders = [name for name in folders if name.lower() not in SPLIT_NAMES]
+    split = split_name(folders[0]) if divided and folders else ""
+    folders = [name for name in folders if not split_name(name)]
     split = _split(note.pop("split", "")) or _split(row.get("split", "")) or split
     known = About(synthetic, patient, listed, split, **note)
     if reading.label_from:
@@ -85,12 +87,14 @@ def about(dataset: Dataset, file: str, reading: ReadOptions, table: Table | None
 
 def has_split_folders(files: Collection[str]) -> bool:
     """Whether there are both a train/ and a test/ folder at the top."""
-    tops = {SPLIT_NAMES.get(file.split("/")[0].lower()) for file in files if "/" in file}
+    tops = {split_name(file.split("/")[0]) for file in files if "/" in file}
     return {"train", "test"} <= tops
 
 
 def labels_csv(folder: Path) -> Table | None:
     """The rows of `folder`/labels.csv by file and by SOPInstanceUID; None where there is none.
+
+    Its columns are under the names of `columns.ROLES` and INSTANCE.
 
     Raises:
         DataError: it is no such table.
@@ -99,11 +103,13 @@ def labels_csv(folder: Path) -> Table | None:
     if not path.exists():
         return None
     columns, rows = read_rows(path)
-    keys = [name for name in ("SOPInstanceUID", "file") if name in columns]
-    if not keys or "label" not in columns:
+    roles = columns_by_role(path, columns, ROLES | INSTANCE, ReadOptions())
+    rows = by_role(rows, roles)
+    keys = [name for name in (*INSTANCE, "file") if name in roles]
+    if not keys or "label" not in roles:
         found = ", ".join(columns) or "nothing"
         raise DataError(f"{path}: found columns {found}, expected file or SOPInstanceUID, and label")
-    wrong = [name for row in rows if (name := row.get("split", "")) and name.lower() not in SPLIT_NAMES]
+    wrong = [name for row in rows if (name := row.get("split", "")) and not split_name(name)]
     if wrong:
         raise DataError(f"{path}: found split {min(wrong)!r}, expected {', '.join(PARTS)}")
     for key in keys:
@@ -196,6 +202,6 @@ def _row(dataset: Dataset, file: str, table: Table | None) -> Mapping[str, str]:
 
 
 def _split(name: str) -> str:
-    if name and name.lower() not in SPLIT_NAMES:
+    if name and not split_name(name):
         raise ValueError(f"split {name!r}")
-    return SPLIT_NAMES[name.lower()] if name else ""
+    return split_name(name)

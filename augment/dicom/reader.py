@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -26,7 +26,7 @@ from synthaug.augment.dicom.labels import class_names, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
-from synthaug.augment.files.walk import files_below
+from synthaug.augment.files.walk import files_below, passed_over, say_passed_over
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import ReadOptions
 
@@ -63,7 +63,7 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
     check_keywords(reading)
     if folder.is_file():
         raise DataError(f"{folder}: a single file, expected the folder that its class folder lies in")
-    paths = sorted(dicom_files(folder))
+    paths, others = dicom_files(folder)
     if not paths:
         raise DataError(
             f"{folder}: no DICOM file found, expected <class>/<name>.dcm, check the folder's name"
@@ -82,7 +82,8 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
         raise DataError(
             f"{folder}: all {len(paths)} DICOM files are bad, the first is {path}: found {reason}"
         )
-    labelled = _labelled(images, pixels, folder, reading)
+    labelled = replace(_labelled(images, pixels, folder, reading), passed_over=passed_over(others, "DICOM"))
+    say_passed_over(folder, labelled.passed_over, log.warning)
     bad.warn(folder, len(paths))
     warn_of_text(images, folder)
     _warn_of_shrinking(images, pixels, reading, folder)
