@@ -1,5 +1,6 @@
 """How a folder of pictures is understood where no table says it: splits, classes, masks."""
 
+import csv
 import json
 import logging
 import re
@@ -10,8 +11,8 @@ from itertools import combinations
 from pathlib import Path
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.files.columns import key_of
-from synthaug.augment.files.table import split_name
+from synthaug.augment.files.columns import ROLES, key_of
+from synthaug.augment.files.table import LABELS, split_name
 from synthaug.augment.files.walk import files_below, is_document, is_picture, passed_over, say_passed_over
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import FACTS
@@ -95,7 +96,10 @@ def layout_of(
             say("%s: took class folder %s for %s of another split", folder, long, name)
     if not options.trust_layout:
         _refuse_lost(folder, others, set(class_of.values()), len(wrapper))
-        refuse_pieces(folder, [*short])
+        tables = [] if (folder / LABELS).exists() else tables_in(folder)
+        refuse_pieces(folder, set(short.values()), tables)
+        if tables and any(class_of.values()):
+            say("%s: lies beside the pictures and is not read: name it in the folder's place", tables[0])
     say_passed_over(folder, counted, say)
     return Layout(
         {f: short[name] for f, name in class_of.items()}, {f: split_of.get(f, "") for f in parts}, counted
@@ -118,32 +122,40 @@ def masks_among(files: Sequence[str]) -> set[str]:
     return masks
 
 
-def refuse_pieces(where: object, classes: Collection[str]) -> None:
-    """Stop at classes that are called as pieces of one set or as patients.
+def tables_in(folder: Path) -> list[Path]:
+    """CSV files right in a folder that name pictures and say something of each, by their headers."""
+    found = []
+    for path in sorted(folder.glob("[!.]*.csv")):
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                columns = next(csv.reader(file), [])
+        except (OSError, UnicodeDecodeError, csv.Error):
+            continue
+        keys = {key_of(column) for column in columns}
+        told = [role for role, known in ROLES.items() if keys & set(map(key_of, known.known))]
+        if "file" in told and len(told) > 1:
+            found.append(path)
+    return found
+
+
+def refuse_pieces(where: object, classes: Collection[str], tables: Sequence[Path] = ()) -> None:
+    """Stop at classes that are called as pieces of one set, as patients, or as pictures and their outlines.
+
+    Args:
+        tables: that may have the classes.
 
     Raises:
         DataError: all of several are.
     """
-    if len(classes) > 1 and all(PIECE.search(name) for name in classes):
+    keys = {key_of(name) for name in classes}
+    pieces = len(classes) > 1 and all(PIECE.search(name) for name in classes)
+    outlines = keys & MASK_FOLDERS and keys <= MASK_FOLDERS | IMAGE_FOLDERS
+    if pieces or outlines:
         some = ", ".join(sorted(classes)[:3])
+        table = f"name the table {tables[0]}" if tables else "name the table that has the classes"
         raise DataError(
-            f"{where}: found folders {some} of {len(classes)}, which are called as parts of a set or as "
-            f"patients, expected a folder per class: name the table that has the classes, or {TRUST}"
-        )
-
-
-def refuse_one_class(classes: Collection[str], where: object, options: ReadOptions) -> None:
-    """Stop where there is one class only, which usually means that a folder one level too high was named.
-
-    For training data: one class is right in synthetic images, and in what is evaluated.
-
-    Raises:
-        DataError: so.
-    """
-    if len(classes) == 1 and not options.trust_layout:
-        raise DataError(
-            f"{where}: found one class, {next(iter(classes))!r}, expected two or more: name the folder that "
-            f"the class folders lie in, or the table that has the classes; {TRUST}"
+            f"{where}: found folders {some} of {len(classes)}, which are called as parts of a set, not as "
+            f"classes, expected a folder per class: {table}, or {TRUST}"
         )
 
 
