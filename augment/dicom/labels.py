@@ -14,8 +14,8 @@ from synthaug.augment.dicom.keywords import text_of
 from synthaug.augment.errors import DataError
 from synthaug.augment.files.columns import ROLES, Role, columns_by_role
 from synthaug.augment.files.table import LABELS, Table, by_role, read_rows, refuse_twice, split_name
-from synthaug.augment.images import PARTS
-from synthaug.augment.labels import class_order
+from synthaug.augment.images import PARTS, Indices
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.reading import ReadOptions
 
 INSTANCE = {"SOPInstanceUID": Role(("SOPInstanceUID", "instance uid"), "images_from")}
@@ -71,13 +71,13 @@ def about(dataset: Dataset, file: str, reading: ReadOptions, table: Table | None
     known = About(synthetic, patient, listed, split, **note)
     if reading.label_from:
         label = text_of(dataset, reading.label_from)
-        if not label:
+        if not parse_label(label):
             raise ValueError(f"no {reading.label_from} in it")
         return replace(known, class_name=label, all_classes=())
     if known.all_classes:
         return known
     if table is not None:
-        if not row.get("label"):
+        if not parse_label(row.get("label", "")):
             raise ValueError("no label for it in labels.csv")
         return replace(known, class_name=row["label"])
     if not folders:
@@ -117,8 +117,8 @@ def labels_csv(folder: Path) -> Table | None:
     return {row[key]: row for key in keys for row in rows if row.get(key)}
 
 
-def class_names(files: Sequence[About], folder: Path) -> tuple[str, ...]:
-    """The exports' own classes in their order, then all others; of two, the normal one first.
+def classes(files: Sequence[About], folder: Path) -> tuple[Indices, tuple[str, ...]]:
+    """(N,) labels and class names: the exports' own in their order, then all others, as `class_numbers`.
 
     Raises:
         DataError: exports with different classes side by side.
@@ -129,7 +129,7 @@ def class_names(files: Sequence[About], folder: Path) -> tuple[str, ...]:
             f"{folder}: exports with classes {sorted(noted)}, expected one list, read them one by one"
         )
     first = noted.pop() if noted else ()
-    return (*first, *class_order({file.class_name for file in files} - set(first)))
+    return class_numbers(folder, [file.class_name for file in files], first)
 
 
 def groups(

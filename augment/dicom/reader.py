@@ -22,7 +22,7 @@ from synthaug.augment.dicom.files import (
     warn_of_text,
 )
 from synthaug.augment.dicom.keywords import check_keywords
-from synthaug.augment.dicom.labels import class_names, groups
+from synthaug.augment.dicom.labels import classes, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
@@ -200,13 +200,13 @@ def _labelled(
 ) -> LabeledImages:
     files = [image.about for image in images]
     frames = [image.frames for image in images]
-    names = class_names(files, folder)
+    labels, names = classes(files, folder)
     origins = np.array([(file.generator, file.seed, file.index) for file in files], PROVENANCE)
     paths = [image.path.relative_to(folder).as_posix() for image in images]
     patients = groups(files, paths, frames, reading.group_from)
     return LabeledImages(
         pixels=pixels,
-        labels=np.repeat(np.array([names.index(file.class_name) for file in files], dtype=np.int64), frames),
+        labels=np.repeat(labels, frames),
         class_names=names,
         synthetic=np.repeat(np.array([file.synthetic for file in files]), frames),
         groups=None if patients is None else np.repeat(patients, frames),

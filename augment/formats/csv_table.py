@@ -21,7 +21,7 @@ from synthaug.augment.files.table import (
 )
 from synthaug.augment.files.walk import is_file
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.labels import class_order
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream
 from synthaug.augment.writing import WriteOptions
@@ -54,19 +54,19 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     table = _by_file(path, by_role(rows, found))
     paths = {file: _found(path.parent, file) for file in table}
     _refuse_same(path, paths)
-    bad = {file: f"an empty {found['label']}" for file, row in table.items() if not row["label"].strip()}
+    bad = {file: f"an empty {found['label']}" for file, row in table.items() if not parse_label(row["label"])}
     pixels, kept = read_pictures(path, paths, reading, bad=bad)
     files = list(table)
     table = {files[k]: table[files[k]] for k in kept}
     names = [_class_of(row["label"], found["label"]) for row in table.values()]
-    class_names = class_order(names)
+    labels, class_names = class_numbers(path, names)
     synthetic = synthetic_of(path, table)
     split = split_of(path, table)
     if split is not None and (undivided := np.flatnonzero(split == "")).size:
         raise DataError(f"{path}: no split of {list(table)[undivided[0]]}, expected train, val or test")
     return LabeledImages(
         pixels=pixels,
-        labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
+        labels=labels,
         class_names=class_names,
         synthetic=synthetic,
         groups=groups_of(table, synthetic, "patient_id"),

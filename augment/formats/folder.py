@@ -4,7 +4,7 @@ import csv
 import json
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -30,7 +30,7 @@ from synthaug.augment.files.table import (
 from synthaug.augment.files.walk import files_below, is_picture
 from synthaug.augment.formats.layout import Layout, layout_of
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.labels import class_order
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import FACTS, ImageStream
 from synthaug.augment.writing import WriteOptions
@@ -53,15 +53,15 @@ def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIm
     layout = layout_of(folder, reading)
     table = labels_csv(folder, list(layout.class_of), reading)
     files, names = list(table), _labels(folder, table, layout)
-    class_names, stored = _as_written(folder, names)
+    first, stored = _as_written(folder)
+    labels, class_names = class_numbers(folder, names, first)
     pixels, kept = read_pictures(folder, {file: folder / file for file in files}, reading, stored)
     if len(kept) < len(files):
-        files, names = [files[k] for k in kept], [names[k] for k in kept]
-        table = {file: table[file] for file in files}
+        table = {files[k]: table[files[k]] for k in kept}
     synthetic = synthetic_of(folder / LABELS, table)
     images = LabeledImages(
         pixels=pixels,
-        labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
+        labels=labels[kept],
         class_names=class_names,
         synthetic=synthetic,
         groups=groups_of(table, synthetic, "patient_id"),
@@ -86,7 +86,7 @@ def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
     """
     layout = layout_of(folder, say=log.debug)
     names = _labels(folder, labels_csv(folder, list(layout.class_of)), layout)
-    return _as_written(folder, names)[0], len(names)
+    return class_numbers(folder, names, _as_written(folder)[0])[1], len(names)
 
 
 def write_folder(stream: ImageStream, folder: Path, writing: WriteOptions = WriteOptions()) -> None:
@@ -138,16 +138,15 @@ def _folder_names(class_names: Sequence[str]) -> list[str]:
     return names
 
 
-def _as_written(folder: Path, names: Collection[str]) -> tuple[tuple[str, ...], tuple[int, int, int] | None]:
-    """Class names in their order and the images' (C, H, W), as `write_folder` noted; else found and None."""
+def _as_written(folder: Path) -> tuple[tuple[str, ...], tuple[int, int, int] | None]:
+    """Class names in their order and the images' (C, H, W), as `write_folder` noted; else () and None."""
     try:
         noted: Any = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         class_names = tuple(str(name) for name in noted["class_names"])
         channels, height, width = (int(side) for side in noted["image_shape"])
     except (OSError, ValueError, KeyError, TypeError):  # none, or another tool's
-        return class_order(names), None
-    added = class_order(set(names) - set(class_names))
-    return (*class_names, *added), (channels, height, width)
+        return (), None
+    return class_names, (channels, height, width)
 
 
 def _divided(images: LabeledImages, table: Table, folder: Path, layout: Layout) -> LabeledImages:
@@ -172,7 +171,8 @@ def _labels(folder: Path, table: Table, layout: Layout) -> list[str]:
     Raises:
         DataError: an image has neither.
     """
-    names = {file: row.get("label") or layout.class_of[file] for file, row in table.items()}
+    rows = {file: row.get("label", "") for file, row in table.items()}
+    names = {file: name if parse_label(name) else layout.class_of[file] for file, name in rows.items()}
     for file, name in names.items():
         if not name:
             raise DataError(f"{folder / file}: expected every image in a class folder or named in labels.csv")

@@ -15,7 +15,7 @@ from synthaug.augment.files.table import split_name
 from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.hdf5.shards import sources_of
 from synthaug.augment.images import LabeledImages, Pixels
-from synthaug.augment.labels import class_order
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.options import as_flags
 from synthaug.augment.reading import ReadOptions
 
@@ -118,9 +118,12 @@ def _classes(
     """(N,) labels, and the names they are indices of."""
     values = _column(path, labels)
     if h5py.check_string_dtype(labels.dtype):
-        texts = _texts(values)
-        names = class_order(texts.tolist())
-        return np.array([names.index(text) for text in texts.tolist()], np.int64), names
+        texts = _texts(values).tolist()
+        if missing := [k for k, text in enumerate(texts) if not parse_label(text)]:
+            raise DataError(
+                f"{path}: {labels.name[1:]} is empty in row {missing[0]}, expected a class of each"
+            )
+        return class_numbers(path, texts)
     if values.dtype.kind not in "iub":
         raise DataError(f"{path}: {labels.name[1:]} of type {values.dtype}, expected whole numbers or text")
     numbers = values.astype(np.int64)
