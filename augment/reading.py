@@ -13,6 +13,7 @@ from synthaug.augment.options import changed, option, refuse_out_of_bounds
 FITS = ("crop", "pad")
 DATA_VARIABLE = "SYNTHAUG_DATA"
 EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit")  # what any format heeds
+NAMING = ("label_from", "group_from", "split_from", "images_from")  # columns, arrays and attributes
 OWN_KEYS = ("root", "split_seed", "size", "channels")  # not in a configuration file's table `reading`
 
 
@@ -50,7 +51,9 @@ class ReadOptions:
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
         label_from: what gives the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
         group_from: likewise for the patient or source; DICOM's is PatientID.
+        split_from: a CSV file's column or an HDF5 file's array that says train, val or test.
         images_from: the HDF5 file's array of images; the CSV file's column of their files.
+        trust_layout: take a folder as it lies: masks are images, and every folder is a class, even one alone.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
             stopping at the first.
 
@@ -73,7 +76,9 @@ class ReadOptions:
         None, "What gives the class: a DICOM keyword, a CSV column, an HDF5 array."
     )
     group_from: str | None = _of_files(None, "Likewise for the patient; DICOM's is PatientID.")
+    split_from: str | None = _of_files(None, "CSV column or HDF5 array that says train, val or test.")
     images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
+    trust_layout: bool = _of_files(False, "Take a folder as it lies, however unlikely its classes are.")
     skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
 
     def __post_init__(self) -> None:

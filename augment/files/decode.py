@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.walk import PICTURES
 from synthaug.augment.images import Pixels
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import ReadOptions
@@ -136,7 +137,7 @@ def _tried(work: Callable[[str], Any], name: str) -> Any:
 @contextmanager
 def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
     """The one image that a file holds; a photograph's preview (MPO) is no other image."""
-    with open_file(name) as file, Image.open(file) as image:
+    with open_file(name) as file, Image.open(file, formats=tuple(PICTURES)) as image:
         try:
             pages = getattr(image, "n_frames", 1)
         except (EOFError, KeyError, TypeError):  # what Pillow says of a further page that is cut short

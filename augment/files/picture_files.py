@@ -15,7 +15,7 @@ from synthaug.augment.images import Indices, Pixels
 from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
-HEEDED = ("fit", "skip_bad")  # of `ReadOptions`, beyond what every format heeds
+HEEDED = ("fit", "skip_bad", "trust_layout")  # of `ReadOptions`, beyond what every format heeds
 
 
 def read_pictures(

@@ -20,7 +20,7 @@ from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.options import refuse_unheeded
 from synthaug.augment.pseudonym import without_names
-from synthaug.augment.reading import EVERYWHERE, ReadOptions
+from synthaug.augment.reading import EVERYWHERE, NAMING, ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
 from synthaug.augment.transforms import as_asked
 from synthaug.augment.writing import WriteOptions
@@ -61,7 +61,7 @@ FORMATS = {
         write_hdf5,
         ".h5",
         read_hdf5_attributes,
-        reading=("images_from", "label_from", "group_from"),
+        reading=NAMING,
         writing=("compression", "shard_size"),
         replacing=replacing_set,
         loading="""import h5py
@@ -82,7 +82,7 @@ images, labels, names = (arrays[key] for key in ("train_images", "train_labels",
         write_folder,
         "",
         read_facts,
-        reading=HEEDED,
+        reading=(*HEEDED, "label_from", "group_from", "split_from"),
         pictures=".png",
         loading="""from PIL import Image  # ImageFolder's own loader makes 16 bits white
 from torchvision.datasets import ImageFolder
@@ -107,7 +107,7 @@ images = [pydicom.dcmread(path) for path in sorted(Path("{name}").glob("*/*"))]"
         refuse_csv,
         ".csv",
         no_facts,
-        reading=(*HEEDED, "images_from", "label_from", "group_from"),
+        reading=(*HEEDED, *NAMING),
     ),
 }
 
