@@ -45,12 +45,11 @@ def class_numbers(
     for name in [*first, *sorted(counts, key=lambda name: (-counts[name], name))]:
         spelled.setdefault(name.casefold(), []).append(name)
     called: dict[str, str] = {}
-    for names in spelled.values():
-        names = list(dict.fromkeys(names))
-        one = [name for name in names if name not in known]
-        if len(names) > 1 and one:
-            log.warning("%s: took %s for one class, %s", where, " and ".join(names), names[0])
-        called |= {name: name if name in known else names[0] for name in names}
+    for alike in spelled.values():
+        forms_of_one = list(dict.fromkeys(alike))
+        if len(forms_of_one) > 1 and any(name not in known for name in forms_of_one):
+            log.warning("%s: took %s for one class, %s", where, " and ".join(forms_of_one), forms_of_one[0])
+        called |= {name: name if name in known else forms_of_one[0] for name in forms_of_one}
     found = {called[name] for name in counts}
     names = (*first, *class_order(found - known))
     number = {name: k for k, name in enumerate(names)}
