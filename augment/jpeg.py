@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 
 BLOCK = 8  # px
@@ -49,7 +50,7 @@ def jpeg_quality(image: npt.NDArray[np.uint8]) -> int | None:
     if telling.sum() < BLOCKS_NEEDED:
         return None
     change = {q: np.abs(_blocks(_coded(grey[None], q)[0]) - blocks)[telling].mean() for q in QUALITIES}
-    best = min(QUALITIES, key=lambda quality: (change[quality], quality))
+    best = min(QUALITIES, key=lambda quality: (change[quality], quality))  # finer tables may divide it
     return best if change[best] < UNCHANGED else NONE
 
 
@@ -108,7 +109,12 @@ def recode(images: LabeledImages, qualities: Sequence[int] | npt.NDArray[np.int6
     Args:
         images: (N, 1 or 3, H, W) of 8 bits.
         qualities: (N,) on libjpeg's scale; `NONE` leaves an image as it is.
+
+    Raises:
+        DataError: images of 16 bits.
     """
+    if images.pixels.dtype != np.uint8:
+        raise DataError("JPEG coding: found images of 16 bits, expected 8: read them with --bits 8")
     pixels = [
         _coded(image, int(quality)) if quality != NONE else image
         for image, quality in zip(images.pixels, qualities, strict=True)
@@ -125,7 +131,7 @@ def _coded(image: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
     picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
     file = io.BytesIO()
     picture.save(file, format="JPEG", quality=quality)
-    pixels = np.asarray(Image.open(file))
+    pixels: npt.NDArray[np.uint8] = np.asarray(Image.open(file))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
@@ -139,4 +145,5 @@ def _blocks(grey: Grey) -> npt.NDArray[np.int16]:
 def _luminance(image: npt.NDArray[np.uint8]) -> Grey:
     if len(image) == 1:
         return image[0]
-    return np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L"))
+    grey: Grey = np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L"))
+    return grey

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.jpeg import (
     NONE,
@@ -62,6 +63,12 @@ def test_sixteen_bits_were_never_coded():
     images = coded([75, 90] * 4)
     deep = LabeledImages(images.pixels.astype(np.uint16) * 257, images.labels, images.class_names)
     assert coding_shortcut(deep) == ""
+
+
+def test_sixteen_bits_cannot_be_coded():
+    deep = LabeledImages(np.zeros((1, 1, 8, 8), np.uint16), np.zeros(1, np.int64), ("a",))
+    with pytest.raises(DataError, match="found images of 16 bits"):
+        recode(deep, [75])
 
 
 def test_the_usual_quality_of_each_class_puts_its_coding_on_others():
