@@ -131,8 +131,9 @@ def _coded(image: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
     picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
     file = io.BytesIO()
     picture.save(file, format="JPEG", quality=quality)
-    pixels: npt.NDArray[np.uint8] = np.asarray(Image.open(file))
-    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    pixels = np.asarray(Image.open(file))
+    planes: npt.NDArray[np.uint8] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return planes
 
 
 def _blocks(grey: Grey) -> npt.NDArray[np.int16]:
@@ -143,7 +144,7 @@ def _blocks(grey: Grey) -> npt.NDArray[np.int16]:
 
 
 def _luminance(image: npt.NDArray[np.uint8]) -> Grey:
-    if len(image) == 1:
-        return image[0]
-    grey: Grey = np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L"))
+    grey: Grey = (
+        image[0] if len(image) == 1 else np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L"))
+    )
     return grey
