@@ -57,9 +57,11 @@ def jpeg_quality(image: npt.NDArray[np.uint8]) -> int | None:
 def class_qualities(images: LabeledImages, per_class: int = PER_CLASS) -> dict[str, Counter[int]]:
     """How many images of each class were coded at each quality, of so many evenly spread over the class.
 
-    Images of which nothing can be said are not counted.
+    Images of which nothing can be said are not counted, such as all of 16 bits.
     """
-    counts: dict[str, Counter[int]] = {}
+    counts: dict[str, Counter[int]] = {name: Counter() for name in images.class_names}
+    if images.pixels.dtype != np.uint8:
+        return counts
     for label, name in enumerate(images.class_names):
         rows = np.flatnonzero(images.labels == label)
         chosen = rows[:: max(1, -(-len(rows) // per_class))]
@@ -75,10 +77,8 @@ def coding_shortcut(images: LabeledImages) -> str:
     weighing the same) than by chance, `SHORTCUT` times as many.
 
     Args:
-        images: 8 bits; of 16 bits none is coded as JPEG.
+        images: with labels.
     """
-    if images.pixels.dtype != np.uint8:
-        return ""
     qualities = {name: counts for name, counts in class_qualities(images).items() if counts}
     if len(qualities) < 2:
         return ""
@@ -115,11 +115,18 @@ def recode(images: LabeledImages, qualities: Sequence[int] | npt.NDArray[np.int6
     """
     if images.pixels.dtype != np.uint8:
         raise DataError("JPEG coding: found images of 16 bits, expected 8: read them with --bits 8")
-    pixels = [
-        _coded(image, int(quality)) if quality != NONE else image
-        for image, quality in zip(images.pixels, qualities, strict=True)
-    ]
-    return replace(images, pixels=np.stack(pixels) if pixels else images.pixels)
+    pixels = images.pixels.astype(np.uint8)  # a copy
+    for quality in np.unique(qualities):
+        rows = np.flatnonzero(np.asarray(qualities) == quality)
+        pixels[rows] = recode_pixels(pixels[rows], int(quality))
+    return replace(images, pixels=pixels)
+
+
+def recode_pixels(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+    """(N, 1 or 3, H, W), all at one quality."""
+    if quality == NONE or not len(pixels):
+        return pixels
+    return np.stack([_coded(image, quality) for image in pixels])
 
 
 def _in_words(quality: int) -> str:
