@@ -58,6 +58,12 @@ def of_presets(*names: str) -> tuple[Arm, ...]:
     return tuple(Arm(name, name) for name in names)
 
 
+CAUSES = (
+    Arm(DEFAULT),
+    Arm("without window floor", overrides=(("window_floor", False),)),
+    Arm("without noise", overrides=(("noise_from", 0),)),
+    Arm("with neither", overrides=(("window_floor", False), ("noise_from", 0))),
+)
 FEW = Arm(DEFAULT, share=0.1), Arm("without DiffAugment", share=0.1, overrides=WITHOUT_DIFFAUGMENT)
 
 
@@ -161,6 +167,10 @@ TABLES = {
                 of_presets("vanilla", "wgan", "dcgan", DEFAULT),
             ),
         ),
+    ),
+    "causes": Table(
+        "What the window floor and the noise of the generator are worth",
+        (Block("mednist", MEDNIST, CAUSES),),
     ),
     "ablation": Table(
         "What each part of the default is worth at 10 % of the data",
