@@ -13,6 +13,7 @@ from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.jpeg import usual_qualities
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
 from synthaug.generators.config import BEFORE, GANConfig
 from synthaug.generators.sampling import Synthesizer, collect
@@ -113,6 +114,7 @@ def train_run(
         licence=source.licence,
         config=asdict(config) | {"steps_done": training.steps_done, "steps_kept": kept},
         architecture=config.architecture,
+        jpeg=tuple(usual_qualities(images).tolist()),
     )
     save_generator(generator, training.finished(), seen, card)
     return training

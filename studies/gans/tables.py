@@ -58,6 +58,12 @@ def of_presets(*names: str) -> tuple[Arm, ...]:
     return tuple(Arm(name, name) for name in names)
 
 
+CAUSES = (
+    Arm(DEFAULT),
+    Arm("without window floor", overrides=(("window_floor", False),)),
+    Arm("without noise", overrides=(("noise_from", 0),)),
+    Arm("with neither", overrides=(("window_floor", False), ("noise_from", 0))),
+)
 FEW = Arm(DEFAULT, share=0.1), Arm("without DiffAugment", share=0.1, overrides=WITHOUT_DIFFAUGMENT)
 
 
@@ -130,6 +136,10 @@ TABLES = {
             Block("chest-xray-folder", "ChestX-ray14 piece, 64 px", CHEST_PRESETS),
             Block("chest-xray-pneumonia", "Paediatric pneumonia, 128 px", CHEST_PRESETS),
         ),
+    ),
+    "causes": Table(
+        "What the window floor and the noise of the generator are worth",
+        (Block("mednist", MEDNIST, CAUSES),),
     ),
     "ablation": Table(
         "What each part of the default is worth at 10 % of the data",
