@@ -46,6 +46,8 @@ class ReadOptions:
         size: side in pixels.
         channels: 1 (grey) or 3 (RGB).
         bits: 8 or 16 per pixel. None keeps what the files have, except that DICOM is shown with 8.
+        levels: bits of the grey levels that are in use in images of 16 bits: 8, 10, 12, 14 or 16. None takes
+            as few as the highest level of the data set needs. White becomes white.
         fit: how images that are not square become so: "crop" to the central square, "pad" with black. None
             crops where squares are needed, for a size or a format; else images that share a shape keep it.
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
@@ -68,6 +70,7 @@ class ReadOptions:
     size: int | None = option(None, "Side in pixels; the data set's own by default.", low=4, high=1024)
     channels: int | None = option(None, "1 grey or 3 RGB; the data set's own by default.")
     bits: int | None = _of_files(None, "8 or 16 per pixel; as stored by default, DICOM is shown with 8.")
+    levels: int | None = _of_files(None, "Bits in use of images of 16: 8 to 16; found out by default.")
     fit: str | None = _of_files(None, "How images become square: crop (default) or pad.")
     window: tuple[float, float] | None = _of_files(
         None, "CENTER,WIDTH of DICOM's grey levels, such as 40,400.", parse=parse_window
@@ -87,6 +90,8 @@ class ReadOptions:
             raise UsageError(f"{self.channels} channels: expected 1 (grey) or 3 (RGB)")
         if self.bits not in (None, 8, 16):
             raise UsageError(f"--bits {self.bits}: expected 8 or 16")
+        if self.levels not in (None, 8, 10, 12, 14, 16):
+            raise UsageError(f"--levels {self.levels}: expected 8, 10, 12, 14 or 16")
         if self.fit not in (None, *FITS):
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(FITS)}")
         if self.window is not None and not (all(map(isfinite, self.window)) and self.window[1] > 0):

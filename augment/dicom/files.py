@@ -174,6 +174,10 @@ def _image(path: Path, dataset: Dataset, known: About) -> DicomImage:
         raise ValueError(f"no image (SOP class {kind})")
     if dataset.SamplesPerPixel not in (1, 3):
         raise ValueError(f"{dataset.SamplesPerPixel} samples per pixel")
+    if dataset.get("HighBit", dataset.BitsStored - 1) != dataset.BitsStored - 1:
+        raise ValueError(
+            f"HighBit {dataset.HighBit} with BitsStored {dataset.BitsStored}, expected one less (PS3.5 8.1.1)"
+        )
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
         raise ValueError("no transfer syntax")

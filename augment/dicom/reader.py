@@ -31,7 +31,7 @@ from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
-VERSION = 1  # of how pixels are shown: another one does not take what the cache has
+VERSION = 2  # of how pixels are shown: another one does not take what the cache has
 
 
 def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:

@@ -55,7 +55,8 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     paths = {file: _found(path.parent, file) for file in table}
     _refuse_same(path, paths)
     bad = {file: f"an empty {found['label']}" for file, row in table.items() if not parse_label(row["label"])}
-    pixels, kept = read_pictures(path, paths, reading, bad=bad)
+    classes = {file: row["label"] for file, row in table.items()}
+    pixels, kept = read_pictures(path, paths, reading, bad=bad, classes=classes)
     files = list(table)
     table = {files[k]: table[files[k]] for k in kept}
     names = [_class_of(row["label"], found["label"]) for row in table.values()]

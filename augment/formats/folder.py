@@ -55,7 +55,8 @@ def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIm
     files, names = list(table), _labels(folder, table, layout)
     first, stored = _as_written(folder)
     labels, class_names = class_numbers(folder, names, first)
-    pixels, kept = read_pictures(folder, {file: folder / file for file in files}, reading, stored)
+    paths, of_class = {file: folder / file for file in files}, dict(zip(files, names, strict=True))
+    pixels, kept = read_pictures(folder, paths, reading, stored, classes=of_class)
     if len(kept) < len(files):
         table = {files[k]: table[files[k]] for k in kept}
     synthetic = synthetic_of(folder / LABELS, table)

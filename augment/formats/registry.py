@@ -61,7 +61,7 @@ FORMATS = {
         write_hdf5,
         ".h5",
         read_hdf5_attributes,
-        reading=NAMING,
+        reading=(*NAMING, "levels"),
         writing=("compression", "shard_size"),
         replacing=replacing_set,
         loading="""import h5py
@@ -73,6 +73,7 @@ images, labels, names = file["images"], file["labels"], file.attrs["class_names"
         write_npz,
         ".npz",
         read_npz_attributes,
+        reading=("levels",),
         loading="""import numpy as np
 arrays = np.load("{name}")
 images, labels, names = (arrays[key] for key in ("train_images", "train_labels", "class_names"))""",
@@ -94,7 +95,7 @@ images = ImageFolder("{name}", loader=Image.open)  # of train/, val/ or test/ wh
         write_dicom,
         "",
         read_facts,
-        reading=("fit", "window", "label_from", "group_from", "skip_bad"),
+        reading=("fit", "window", "label_from", "group_from", "skip_bad", "trust_layout"),
         writing=("modality", "body_part", "laterality", "view", "dicomdir", "jobs"),
         pictures=".dcm",
         loading="""from pathlib import Path

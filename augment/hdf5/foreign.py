@@ -16,6 +16,7 @@ from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.hdf5.shards import sources_of
 from synthaug.augment.images import LabeledImages, Pixels
 from synthaug.augment.labels import class_numbers, parse_label
+from synthaug.augment.levels import as_used
 from synthaug.augment.options import as_flags
 from synthaug.augment.reading import ReadOptions
 
@@ -52,7 +53,11 @@ def read_foreign(path: Path, file: h5py.File, reading: ReadOptions) -> LabeledIm
     if not len(images):
         raise DataError(f"{path}: found no image in it, expected at least one")
     return LabeledImages(
-        _pixels(path, file, images, reading.bits or 8), numbers, names, groups=groups, split=split
+        as_used(path, _pixels(path, file, images, reading.bits or 8), reading.levels),
+        numbers,
+        names,
+        groups=groups,
+        split=split,
     )
 
 
