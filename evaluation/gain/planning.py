@@ -1,13 +1,15 @@
 """How many labelled subsets an experiment needs, and how small an effect it can find."""
 
 from bisect import bisect_left
+from functools import lru_cache
 from typing import TypedDict, Unpack
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from synthaug.augment.errors import UsageError
-from synthaug.evaluation.gain.hierarchy import Difference
+from synthaug.evaluation.hierarchy import Difference, student_quantile
+from synthaug.evaluation.influence import Values
 
 ALPHA = 0.05
 MOST_SUBSETS = 10_000
@@ -58,12 +60,17 @@ def power(
     if subsets < 2:
         raise UsageError(f"subsets {subsets}: expected 2 or more, one does not show its own spread")
     p = alpha / comparisons
-    found_sd = sd * np.sqrt(stats.chi2.ppf(QUANTILES, subsets - 1) / (subsets - 1))
-    of_subsets = found_sd / subsets**0.5 * stats.t.isf(p / 2, subsets - 1)
-    half = np.hypot(of_subsets, over_patients * stats.t.isf(p / 2, patient_freedom))  # (quantiles,)
+    of_subsets = sd * _sampled_sd(subsets - 1) / subsets**0.5 * student_quantile(p / 2, subsets - 1)
+    half = np.hypot(of_subsets, over_patients * student_quantile(p / 2, patient_freedom))  # (quantiles,)
     error = np.hypot(sd / subsets**0.5, over_patients)
-    outside = stats.norm.sf((half - effect) / error) + stats.norm.cdf((-half - effect) / error)
+    outside = special.ndtr((effect - half) / error) + special.ndtr((-half - effect) / error)
     return float(outside.mean())
+
+
+@lru_cache(maxsize=256)
+def _sampled_sd(freedom: int) -> Values:
+    """(quantiles,) what a standard deviation of 1 may be found to be."""
+    return np.asarray(np.sqrt(stats.chi2.ppf(QUANTILES, freedom) / freedom))
 
 
 def subsets_needed(effect: float, sd: float, *, target: float = 0.8, **terms: Unpack[Terms]) -> int:

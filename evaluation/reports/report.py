@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.diagnosis.assessment import Assessment
 from synthaug.evaluation.experiment.arms import SYNTHETIC_ONLY
 from synthaug.evaluation.experiment.design import Amount
-from synthaug.evaluation.experiment.results import TrainingResult
+from synthaug.evaluation.experiment.results import TrainingResult, amounts_of
 from synthaug.evaluation.gain.changed_sides import Changed, ChangedSides, changed_sides
-from synthaug.evaluation.gain.comparison import amounts_of, of_arm, paired_cells
+from synthaug.evaluation.gain.comparison import of_arm, paired_cells
 from synthaug.evaluation.gain.rare_classes import rare_classes
 from synthaug.evaluation.gain.single_pairs import SinglePair, single_pairs
 from synthaug.evaluation.gain.verdict import Experiment, change, in_percent
@@ -69,6 +69,8 @@ class Report:
             "verdict": self.experiment.verdict,
             "sentence": self.experiment.sentence,
             "smallest_effect": self.experiment.smallest_effect,
+            "looks": asdict(self.experiment.looks) | {"alpha": self.experiment.looks.alpha},
+            "references": {str(amount): name for amount, name in self.experiment.references.items()},
             "gains": [gain_facts(gain) for gain in self.experiment.gains],
             "rare_classes": self.rare_classes,
             "single_pairs": [pair_facts(pair) for pairs in self.single_pairs.values() for pair in pairs],
@@ -98,8 +100,8 @@ class Report:
     @cached_property
     def main_arms(self) -> dict[Amount, dict[str, str]]:
         """By amount of labels: the arms that stand for the rest in the pictures."""
-        cells, gains = self.experiment.cells, self.experiment.gains
-        return {amount: main_arms(cells, gains, amount) for amount in amounts_of(cells)}
+        cells, gains, references = self.experiment.cells, self.experiment.gains, self.experiment.references
+        return {amount: main_arms(cells, gains, amount, references[amount]) for amount in amounts_of(cells)}
 
     @cached_property
     def changed_sides(self) -> dict[Amount, ChangedSides]:

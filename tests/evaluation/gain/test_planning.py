@@ -5,8 +5,8 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from synthaug.augment.errors import UsageError
-from synthaug.evaluation.gain.hierarchy import Difference
 from synthaug.evaluation.gain.planning import pilot_sd, power, smallest_effect, subsets_needed
+from synthaug.evaluation.hierarchy import Difference
 
 EFFECT, SD = 0.02, 0.02
 
