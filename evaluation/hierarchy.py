@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import optimize
 
 from synthaug.augment.errors import DataError
 from synthaug.evaluation.influence import (
@@ -15,7 +15,13 @@ from synthaug.evaluation.influence import (
     patients_of_rarest_class,
     variance_over_patients,
 )
-from synthaug.evaluation.statistics import Estimate, Labels, Probabilities, ScoreFunction
+from synthaug.evaluation.statistics import (
+    Estimate,
+    Labels,
+    Probabilities,
+    ScoreFunction,
+    student_quantile,
+)
 
 Path = tuple[int, ...]  # of a training: generator, subset, initialisation
 Name = TypeVar("Name")  # of a comparison
@@ -42,13 +48,6 @@ class PairedTraining:
     def path(self) -> Path:
         """Its place in the hierarchy, outermost level first."""
         return self.generator, self.subset, self.init
-
-
-def student_quantile(p: float, freedom: float) -> float:
-    """Upper quantile of Student's distribution; of the normal one for infinite degrees of freedom."""
-    if np.isinf(freedom):
-        return float(-special.ndtri(p))
-    return float(-special.stdtrit(freedom, p))
 
 
 @dataclass(frozen=True)

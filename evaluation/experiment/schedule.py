@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.files.processes import ProcessPool
+from synthaug.augment.images import Splits
 from synthaug.augment.progress import progress_bar
 from synthaug.evaluation.experiment.arms import (
     Arm,
@@ -56,11 +58,10 @@ def conduct(
         on_progress: called in words of what was done.
 
     Raises:
-        DataError: too few images of a class, labelled or synthetic; no test image of one; unlabelled images
-            that are all labelled here, or a donor's.
+        DataError: too few images of a class, labelled or synthetic; fewer than two test patients of one;
+            unlabelled images that are all labelled here, or a donor's.
     """
-    if not all(data.splits.test.counts().values()):
-        raise DataError(f"test images {data.splits.test.counts()}: expected some of every class")
+    _check_held_out(data.splits)
     _check_unlabelled(data, design)
     some = classical_arms(choice)[0].recipe  # plans do not depend on the recipe
     made_of = synthetic_arms(some, ratios, choice)
@@ -95,6 +96,22 @@ def trainings(
     total = sum(arm.classifiers for arm in arms) * len(list(design.units()))
     total += len(shared) * design.donors * design.inits
     return [arm.name for arm in [*arms, *shared]], total
+
+
+def _check_held_out(splits: Splits) -> None:
+    """Raise `DataError` where the comparison would fail after all trainings: a class without its patients."""
+    for name, images, least in (("validation", splits.val, 1), ("test", splits.test, 2)):
+        patients = np.arange(len(images)) if images.groups is None else images.groups
+        counts = {
+            class_name: len(np.unique(patients[images.labels == label]))
+            for label, class_name in enumerate(images.class_names)
+        }
+        if min(counts.values()) < least:
+            what = "images" if images.groups is None else "patients"
+            raise DataError(
+                f"{name} {what} {counts}: expected {least} or more of every class, add {name} images or leave "
+                "the class out"
+            )
 
 
 def _check_unlabelled(data: ExperimentData, design: Design) -> None:

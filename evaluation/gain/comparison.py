@@ -114,7 +114,7 @@ def compare(
     for (amount, name), difference in differences.items():
         step, of_one, top = deciding.get((amount, name)), pairs[amount, name], ceilings.get(amount)
         overlap = (overlaps or {}).get(amount)
-        verdict = None if step is None else _verdict(step.estimate, step.rejected)
+        verdict = None if step is None else verdict_of(step.estimate, step.rejected)
         gains.append(
             Gain(
                 amount,
@@ -191,7 +191,8 @@ def _adjusted(difference: Difference, estimate: Estimate) -> float:
     return selection_adjusted(difference.value, error, (estimate.high - estimate.low) / 2)
 
 
-def _verdict(estimate: Estimate, rejected: bool) -> Verdict:
+def verdict_of(estimate: Estimate, rejected: bool) -> Verdict:
+    """Of an arm that decides: what Holm's step says, and its direction."""
     if not rejected:
         return "no evidence"
     return "helps" if estimate.value > 0 else "harms"

@@ -5,14 +5,17 @@ from functools import lru_cache
 from typing import TypedDict, Unpack
 
 import numpy as np
+import numpy.typing as npt
 from scipy import optimize, special, stats
 
 from synthaug.augment.errors import UsageError
-from synthaug.evaluation.hierarchy import Difference, student_quantile
+from synthaug.evaluation.hierarchy import Difference
 from synthaug.evaluation.influence import Values
+from synthaug.evaluation.statistics import Labels, student_quantile
 
 ALPHA = 0.05
 MOST_SUBSETS = 10_000
+ASSUMED_AREA, ASSUMED_CORRELATION = 0.85, 0.9  # before any was trained
 QUANTILES = (np.arange(2000) + 0.5) / 2000  # of the standard deviation that an experiment happens to find
 
 
@@ -127,6 +130,32 @@ def pilot_sd(pilot: Difference, assurance: float = 0.8) -> float:
     freedom = pilot.clusters - 1
     sd = pilot.over_trainings * pilot.clusters**0.5
     return float(sd * np.sqrt(freedom / stats.chi2.ppf(1 - assurance, freedom)))
+
+
+def expected_over_patients(labels: Labels, groups: npt.NDArray[np.generic] | None) -> tuple[float, float]:
+    """The error over test patients of an AUROC difference before anything was trained, and its freedom.
+
+    Hanley & McNeil (1982, Radiology 143:29) give the variance of an AUROC from the numbers of cases, and
+    (1983, Radiology 148:839) that of the difference of two on the same cases, from their correlation. Both
+    are assumed: an AUROC of .85, and a correlation of .9 between two trainings that differ in some images.
+    With more than two classes the mean over classes, each against the rest.
+
+    Args:
+        labels, groups: (N,) of the test images; patients count as cases, where they are known.
+    """
+    patients = np.arange(len(labels)) if groups is None else groups
+    cases = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
+    rest = [len(np.unique(patients[labels != label])) for label in np.unique(labels)]
+    variances = [_variance_of_area(*counts) for counts in zip(cases, rest, strict=True)]
+    alone = variances[0] if len(cases) == 2 else sum(variances) / len(cases) ** 2
+    return float((2 * alone * (1 - ASSUMED_CORRELATION)) ** 0.5), float(max(1, min(cases) - 1))
+
+
+def _variance_of_area(positives: int, negatives: int) -> float:
+    area = ASSUMED_AREA
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
+    return (area * (1 - area) + spread) / (positives * negatives)
 
 
 def _check(sd: float, comparisons: int, alpha: float, over_patients: float) -> None:

@@ -13,12 +13,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from fast_simulation import CHOSEN, Experiment, Outcome
 from simulated import RATIOS, Simulation
 
 from synthaug.augment.files.atomic import replacing
-from synthaug.evaluation.experiment.arms import AUGMENTED, CHOSEN
-from synthaug.evaluation.gain.comparison import Gain
-from synthaug.evaluation.gain.verdict import Experiment, Looks, compare_arms
+from synthaug.evaluation.gain.comparison import ALPHA
+from synthaug.evaluation.gain.verdict import Looks
+from synthaug.evaluation.hierarchy import Difference
 
 Record = dict[str, Any]
 
@@ -26,7 +27,7 @@ SUBSETS, VALIDATION, CHOICES = (2, 4, 8, 16), (60, 500), ("core", "full")
 GAINS = (0.01, 0.02, 0.03)
 BETWEEN_GENERATORS = 0.01  # AUROC, in the scenario donor
 BLOCK = 25  # experiments between two writes
-GROWING = {"two looks": (4, 8), "a look at each of 3 to 24": tuple(range(3, 25))}
+GROWING = {"two looks": (4, 8), "eight looks": tuple(range(3, 25, 3))}
 
 
 def nulls() -> dict[str, Simulation]:
@@ -60,35 +61,30 @@ def growing() -> dict[str, Simulation]:
 
 def run(name: str, simulation: Simulation, number: int) -> Record:
     """One experiment."""
-    results, splits = simulation.draw(number)
+    experiment = Experiment(simulation, number)
     if not simulation.fixed:
-        return record_of(compare_arms(results, splits))
+        return record_of(experiment.outcome())
     counts = GROWING[name.removeprefix("growing, ")]
     verdicts = {"spent": set[str](), "not spent": set[str]()}
-    for look, count in enumerate(counts, start=1):
-        there = [result for result in results if result.unit.subset < count]
-        for rule, planned in (("spent", len(counts)), ("not spent", 1)):
-            looks = Looks(min(look, planned), planned)
-            verdicts[rule].add(compare_arms(there, splits, reference=AUGMENTED, looks=looks).verdict)
+    for count in counts:
+        for rule, alpha in (("spent", Looks(1, len(counts)).alpha), ("not spent", ALPHA)):
+            verdicts[rule].add(experiment.outcome(count, alpha).verdict)
     return {rule: sorted(words) for rule, words in verdicts.items()}
 
 
-def record_of(found: Experiment) -> Record:
-    deciding = [gain for gain in found.gains if gain.verdict is not None]
-    chosen = next((gain for gain in deciding if gain.arm == CHOSEN), None)
-    half = next(gain for gain in deciding if gain.arm.endswith("synthetic 0.5"))
-    record: Record = {"verdict": found.verdict, "reference": next(iter(found.references.values()))}
-    record |= {"half": interval_of(half), "p": half.difference.p_value, "arms": len(deciding)}
-    record |= {"sd": half.difference.over_trainings * half.difference.clusters**0.5}
-    record |= {"over_patients": half.difference.over_patients, "adjusted": found.decisive.adjusted}
-    fixed = [gain.difference.value for gain in deciding if gain.arm != CHOSEN]
-    record |= {"decisive": found.decisive.difference.value, "fixed": sum(fixed) / len(fixed)}
-    return record | {"chosen": None if chosen is None else interval_of(chosen)}
+def record_of(found: Outcome) -> Record:
+    half = found.differences["0.5"]
+    fixed = [difference.value for name, difference in found.differences.items() if name != CHOSEN]
+    record: Record = {"verdict": found.verdict, "arms": len(found.steps), "p": half.p_value}
+    record |= {"half": interval_of(half), "chosen": interval_of(found.differences[CHOSEN])}
+    record |= {"sd": half.over_trainings * half.clusters**0.5, "over_patients": half.over_patients}
+    record |= {"decisive": found.differences[found.decisive].value, "adjusted": found.adjusted}
+    return record | {"fixed": sum(fixed) / len(fixed)}
 
 
-def interval_of(gain: Gain) -> list[float]:
+def interval_of(difference: Difference) -> list[float]:
     """Value and 95 % interval, before Holm."""
-    plain = gain.difference.interval(0.95)
+    plain = difference.interval(0.95)
     return [round(x, 6) for x in (plain.value, plain.low, plain.high)]
 
 

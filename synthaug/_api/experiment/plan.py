@@ -12,7 +12,7 @@ from synthaug.augment.images import Splits
 from synthaug.evaluation.experiment.arms import Recipe
 from synthaug.evaluation.experiment.results import read_result
 from synthaug.evaluation.experiment.schedule import trainings
-from synthaug.evaluation.gain.planning import pilot_sd, subsets_needed
+from synthaug.evaluation.gain.planning import expected_over_patients, pilot_sd, subsets_needed
 from synthaug.evaluation.gain.verdict import compare_arms
 
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
@@ -94,4 +94,5 @@ def spread(
             freedom = min(pilot.patient_freedom for pilot in pilots)
             source = f"the upper limit of what {len(pilots)} arms in {folder} show"
             return sd, (over_patients, freedom), source
-    return ASSUMED_SD, (0.0, np.inf), "assumed: run some, and ask again with the same --out"
+    expected = expected_over_patients(splits.test.labels, splits.test.groups)
+    return ASSUMED_SD, expected, "assumed: run some, and ask again with the same --out"
