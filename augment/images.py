@@ -68,6 +68,13 @@ class LabeledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.image_shape))
+        origins = [
+            f"{name}: {counts}" for name, counts in self.counts_by_origin().items() if any(counts.values())
+        ]
+        return f"LabeledImages({len(self)} of {shape} {self.pixels.dtype}; {'; '.join(origins) or 'empty'})"
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
@@ -99,10 +106,9 @@ class LabeledImages:
 
     def counts_by_origin(self) -> dict[str, dict[str, int]]:
         """Images per class, real and synthetic apart."""
-        return {
-            "real": self.take(~self.synthetic).counts(),
-            "synthetic": self.take(self.synthetic).counts(),
-        }
+        synthetic = np.bincount(self.labels[self.synthetic], minlength=len(self.class_names)).tolist()
+        made = dict(zip(self.class_names, synthetic, strict=True))
+        return {"real": {name: n - made[name] for name, n in self.counts().items()}, "synthetic": made}
 
     def batches(self, size: int) -> Iterator["LabeledImages"]:
         """The images in order, `size` at a time."""
@@ -199,6 +205,10 @@ class Splits:
                     f"{self.name}: {len(shared)} groups in both {one} and {other}, the first is "
                     f"{pseudonym(min(shared), salt_of(self.name))}: expected each patient in one split"
                 )
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}={getattr(self, name)!r}" for name in PARTS)
+        return f"Splits({self.name!r}, {sizes})"
 
     def map(self, change: Callable[[LabeledImages], LabeledImages]) -> "Splits":
         """The same splits with every part changed."""

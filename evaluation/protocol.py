@@ -121,8 +121,8 @@ def parts_of(sets: Sets) -> list[Part]:
         if min(n, len(rows["reference"])) >= SMALLEST:
             classes.append(Part(name, rows["reference"], rows["floor"][:n], rows["synthetic"][:n]))
     if not classes:
-        counts = sets.synthetic.counts()
-        raise DataError(f"synthetic images {counts}: expected {SMALLEST} of a class to score fidelity")
+        counts = "; ".join(f"{key} {images.counts()}" for key, images in sets.items())
+        raise DataError(f"{counts}: expected {SMALLEST} images of a class in each of them to score fidelity")
     return classes if len(classes) == 1 else [_overall(sets, classes), *classes]
 
 

@@ -37,6 +37,9 @@ class EvaluationReport:
     data: str
     config: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return f"EvaluationReport({self.light!r}, {self.sentence!r})"
+
     @property
     def light(self) -> Light:
         """ "red": copies or a fault were found; "amber": some score is worse than its floor; else "green"."""

@@ -13,9 +13,9 @@ from synthaug._api.blend import Blending, as_ratio
 from synthaug._api.generator import Generator
 from synthaug._api.load import Data, Images, as_images, as_splits, read_options
 from synthaug._api.runtime import make_fabric
-from synthaug.augment.errors import UsageError
+from synthaug.augment.errors import GateError, UsageError
 from synthaug.augment.files.atomic import refuse_existing
-from synthaug.augment.fingerprint import SeenImages, refuse_leak
+from synthaug.augment.fingerprint import canonical_fingerprints
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.progress import OnProgress, reporting_to
 from synthaug.augment.reading import ReadOptions
@@ -59,6 +59,10 @@ class Classifier:
         self.class_names, self.counts = train.class_names, train.counts_by_origin()
         self.facts = facts if facts is not None else {"config": asdict(config), "images": self.counts}
 
+    def __repr__(self) -> str:
+        auroc, step = self.best["val_auroc"], self.best["step"]
+        return f"Classifier({self.config.name!r}, step {step:.0f}, validation AUROC {auroc:.4f})"
+
     def predict(self, images: Images) -> npt.NDArray[np.float64]:
         """Probabilities (N, K) of every image, rows sum to 1."""
         return predict(self.network, as_images(images, ReadOptions())).probabilities
@@ -71,7 +75,12 @@ class Classifier:
         Raises:
             GateError: some of the images are among the training images.
         """
-        refuse_leak(test, SeenImages.of(self._seen), "this classifier")
+        known = np.isin(canonical_fingerprints(test), canonical_fingerprints(self._seen))
+        if known.any():
+            raise GateError(
+                f"{known.sum()} of {len(test)} test images are training images of this classifier: expected "
+                "images that it has not seen, such as the test split of the data set it was trained on"
+            )
         return score_on_test(self._trained, Splits(self._seen.take([]), self._val, test))
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:

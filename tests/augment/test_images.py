@@ -41,6 +41,15 @@ def test_images_are_real_unless_said_otherwise():
     assert images.synthetic.tolist() == [False, False]
 
 
+def test_images_and_splits_are_shown_by_their_counts(tiny):
+    real, made = tiny((3, 2)), tiny((1, 0), synthetic=True)
+    assert repr(real) == "LabeledImages(5 of 1×8×8 uint8; real: {'normal': 3, 'abnormal': 2})"
+    both = concatenate([real, made])
+    assert repr(both).endswith("real: {'normal': 3, 'abnormal': 2}; synthetic: {'normal': 1, 'abnormal': 0})")
+    nothing = real.take([])
+    assert repr(Splits(real, nothing, nothing, "few")).startswith("Splits('few', train=LabeledImages(5 of")
+
+
 def test_taking_keeps_every_column_in_the_order_asked_for(tiny):
     images = tiny((3, 3), synthetic=True, patients=1)
     taken = images.take([4, 0])

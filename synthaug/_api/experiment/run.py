@@ -53,6 +53,9 @@ class ExperimentResult:
     folder: Path
     _temporary: TemporaryDirectory[str] | None = None
 
+    def __repr__(self) -> str:
+        return f"ExperimentResult({self.verdict!r}, {str(self.folder)!r})"
+
     @property
     def verdict(self) -> str:
         """On synthetic images against the best classical arm."""
