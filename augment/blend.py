@@ -24,14 +24,15 @@ def blend(
         seed: of the choice.
 
     Raises:
-        DataError: the pool lacks a class, or holds fewer images of one than the plan needs.
-        UsageError: a ratio outside [0, 1].
+        DataError: the pool holds fewer images of a class than the plan needs.
+        UsageError: a ratio outside [0, 1], or one that a pool that lacks classes cannot reach.
     """
-    plan = blend_plan(list(real.counts().values()), synthetic_ratio)
+    pool = match_classes(synthetic, real.class_names)
+    plan = blend_plan(list(real.counts().values()), synthetic_ratio, list(pool.counts().values()))
     try:
-        blended = add_synthetic(real, synthetic, plan, seed)
+        blended = add_synthetic(real, pool, plan, seed)
     except DataError as error:
-        raise DataError(f"synthetic ratio {synthetic_ratio:g}: {error}") from None
+        raise DataError(f"synthetic ratio {synthetic_ratio:g}: {error}, or lower the ratio") from None
     return blended.take(np.arange(len(real), len(blended))) if synthetic_ratio == 1 else blended
 
 
@@ -49,9 +50,9 @@ def add_synthetic(real: LabeledImages, synthetic: LabeledImages, plan: list[int]
     for label, wanted in enumerate(plan):
         rows = np.flatnonzero(pool.labels == label)
         if len(rows) < wanted:
+            name, lacking = real.class_names[label], wanted - len(rows)
             raise DataError(
-                f"{len(rows)} synthetic images of class {real.class_names[label]!r}: expected {wanted}, "
-                "make more or lower the ratio"
+                f"{len(rows)} synthetic images of class {name!r}: expected {wanted}, make {lacking} more"
             )
         chosen.append(rng.choice(rows, wanted, replace=False))
     added = matching(pool.take(np.concatenate(chosen)), real)

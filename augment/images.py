@@ -1,7 +1,7 @@
 """The one type that flows through every room: labelled images, real or synthetic."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -34,6 +34,7 @@ class LabeledImages:
         provenance: (N,) records of generator (SHA-256 of its file, empty for a real image), seed and index,
             or None where every image is real.
         split: (N,) text, "train", "val" or "test", or None where the set is not divided.
+        passed_over: files that stood there and were not read, counted by reason.
 
     Raises:
         DataError: the arrays disagree with each other or with these shapes.
@@ -46,6 +47,7 @@ class LabeledImages:
     groups: npt.NDArray[np.str_] | None = None
     provenance: npt.NDArray[np.void] | None = None
     split: npt.NDArray[np.str_] | None = None
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.synthetic):  # not said: real

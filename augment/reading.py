@@ -13,6 +13,7 @@ from synthaug.augment.options import changed, option, refuse_out_of_bounds
 FITS = ("crop", "pad")
 DATA_VARIABLE = "SYNTHAUG_DATA"
 EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit")  # what any format heeds
+NAMING = ("label_from", "group_from", "split_from", "images_from")  # columns, arrays and attributes
 OWN_KEYS = ("root", "split_seed", "size", "channels")  # not in a configuration file's table `reading`
 
 
@@ -45,12 +46,16 @@ class ReadOptions:
         size: side in pixels.
         channels: 1 (grey) or 3 (RGB).
         bits: 8 or 16 per pixel. None keeps what the files have, except that DICOM is shown with 8.
+        levels: bits of the grey levels that are in use in images of 16 bits: 8, 10, 12, 14 or 16. None takes
+            as few as the highest level of the data set needs. White becomes white.
         fit: how images that are not square become so: "crop" to the central square, "pad" with black. None
             crops where squares are needed, for a size or a format; else images that share a shape keep it.
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
         label_from: what gives the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
         group_from: likewise for the patient or source; DICOM's is PatientID.
+        split_from: a CSV file's column or an HDF5 file's array that says train, val or test.
         images_from: the HDF5 file's array of images; the CSV file's column of their files.
+        trust_layout: take a folder as it lies: masks are images, and every folder is a class, even one alone.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
             stopping at the first.
 
@@ -65,6 +70,7 @@ class ReadOptions:
     size: int | None = option(None, "Side in pixels; the data set's own by default.", low=4, high=1024)
     channels: int | None = option(None, "1 grey or 3 RGB; the data set's own by default.")
     bits: int | None = _of_files(None, "8 or 16 per pixel; as stored by default, DICOM is shown with 8.")
+    levels: int | None = _of_files(None, "Bits in use of images of 16: 8 to 16; found out by default.")
     fit: str | None = _of_files(None, "How images become square: crop (default) or pad.")
     window: tuple[float, float] | None = _of_files(
         None, "CENTER,WIDTH of DICOM's grey levels, such as 40,400.", parse=parse_window
@@ -73,7 +79,9 @@ class ReadOptions:
         None, "What gives the class: a DICOM keyword, a CSV column, an HDF5 array."
     )
     group_from: str | None = _of_files(None, "Likewise for the patient; DICOM's is PatientID.")
+    split_from: str | None = _of_files(None, "CSV column or HDF5 array that says train, val or test.")
     images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
+    trust_layout: bool = _of_files(False, "Take a folder as it lies, however unlikely its classes are.")
     skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
 
     def __post_init__(self) -> None:
@@ -82,6 +90,8 @@ class ReadOptions:
             raise UsageError(f"{self.channels} channels: expected 1 (grey) or 3 (RGB)")
         if self.bits not in (None, 8, 16):
             raise UsageError(f"--bits {self.bits}: expected 8 or 16")
+        if self.levels not in (None, 8, 10, 12, 14, 16):
+            raise UsageError(f"--levels {self.levels}: expected 8, 10, 12, 14 or 16")
         if self.fit not in (None, *FITS):
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(FITS)}")
         if self.window is not None and not (all(map(isfinite, self.window)) and self.window[1] > 0):

@@ -74,6 +74,14 @@ def read_facts(folder: Path) -> Attributes:
         return {}
 
 
+def wrote(folder: Path) -> bool:
+    """Whether synthaug wrote a folder of images, as its `dataset.json` says."""
+    try:
+        return "images" in json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def plain_facts(found: object) -> Attributes:
     """Text and numbers of what a file says of its set, without what the formats say themselves."""
     if not isinstance(found, Mapping):

@@ -1,11 +1,13 @@
 """The `synthaug` command: registers one file per command and turns errors into one line and a status."""
 
+import json
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from typer.rich_utils import rich_format_error
 
 import synthaug
 from synthaug.augment.errors import SynthaugError
@@ -77,7 +79,23 @@ def main() -> None:
     logger.handlers[:] = [WordsHandler(console)]  # a second call in one process speaks once
     try:
         moment_of_writing()  # of a wrong SOURCE_DATE_EPOCH numpy would speak first, in a traceback
-        app(sorted(sys.argv[1:], key=lambda word: word not in ANYWHERE))
+        status = app(sorted(sys.argv[1:], key=lambda word: word not in ANYWHERE), standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except SynthaugError as error:
         console.print(f"synthaug: {error}", style="red", markup=False, highlight=False)
-        sys.exit(error.exit_status)
+        _fail(str(error), type(error).__name__, error.exit_status)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", "Interrupted", 130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # of click, which some releases of typer carry in themselves
+            raise
+        rich_format_error(error)  # type: ignore[arg-type]
+        _fail(error.format_message(), "UsageError", 2)
+
+
+def _fail(message: str, kind: str, status: int) -> NoReturn:
+    """Exit; under --json, stdout holds one object here too."""
+    if "--json" in sys.argv:
+        json.dump({"error": message, "kind": kind, "status": status}, sys.stdout)
+        sys.stdout.write("\n")
+    sys.exit(status)

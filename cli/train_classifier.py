@@ -120,10 +120,8 @@ def train_classifier(
     if len(areas) > 1:
         for ratio, area in areas.items():
             out.say(f"ratio {ratio:g}: validation AUROC {area:.4f}")
-        out.say(
-            f"ratio {chosen.ratio:g}, chosen on {len(splits.val)} validation images: the best, if it is "
-            "ahead of 0 by more than a standard error"
-        )
+    if chosen.choice is not None:
+        out.say(f"{chosen.choice.sentence} ({len(splits.val)} validation images, two trainings a ratio)")
     scores = model.score(splits.test)
     facts: dict[str, Any] = {
         "dataset": dataset,
@@ -136,6 +134,7 @@ def train_classifier(
         "images": model.counts,
         "config": asdict(config),
         "validation_auroc_by_ratio": areas,
+        "ratio_choice": None if chosen.choice is None else asdict(chosen.choice),
         "best": model.best,
         "test": {name: asdict(score) for name, score in scores.items()},
     }

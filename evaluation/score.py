@@ -1,12 +1,11 @@
 """One number with everything needed to read it: interval, floor, protocol, counts, the reading in words."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from scipy import stats
-
-from synthaug.evaluation.statistics import Estimate
+from synthaug.evaluation.statistics import Estimate, student_quantile
 
 Better = Literal["higher", "lower", "floor"]
 
@@ -54,6 +53,8 @@ class Score:
         better: the direction of "good"; "floor" where both more and less than real images is worse.
         n_reference, n: real images compared with, and images (or pairs) in each of the two sets compared.
         note: a warning in words, or empty.
+        freedom: degrees of freedom of the intervals, which are Student's.
+        comparisons: scores looked at together, this one among them (`together`).
     """
 
     metric: str
@@ -66,25 +67,27 @@ class Score:
     n_reference: int
     n: int
     note: str = ""
+    freedom: float = math.inf
+    comparisons: int = 1
 
-    def is_worse(self, comparisons: int = 1) -> bool:
+    @property
+    def is_worse(self) -> bool:
         """Whether the whole interval of the gap lies on the bad side of zero.
 
-        Args:
-            comparisons: numbers looked at together; the interval is widened for them (Bonferroni), so that of
-                equally good sets no more than one in twenty is called worse by any.
+        It is widened for the scores looked at together (Bonferroni), so that of equally good sets no more
+        than one in twenty is called worse by any.
         """
-        widen = stats.norm.isf((1 - self.gap.level) / 2 / comparisons) / stats.norm.isf(
-            (1 - self.gap.level) / 2
-        )
+        tail = (1 - self.gap.level) / 2
+        wide, plain = (student_quantile(p, self.freedom) for p in (tail / self.comparisons, tail))
+        widen = wide / plain
         below = self.gap.value + widen * (self.gap.high - self.gap.value) < 0
         above = self.gap.value - widen * (self.gap.value - self.gap.low) > 0
         return {"higher": below, "lower": above, "floor": below or above}[self.better]
 
     @property
     def as_good_as_real(self) -> bool:
-        """Whether its own interval does not show that it is worse, the rule behind a green number."""
-        return not self.is_worse()
+        """The rule behind a green number, on the page, in JSON and on the command line."""
+        return not self.is_worse
 
     @property
     def reading(self) -> str:
@@ -97,7 +100,14 @@ class Score:
 
     def as_dict(self) -> dict[str, Any]:
         """For report.json."""
-        return asdict(self) | {"reading": self.reading, "as_good_as_real": self.as_good_as_real}
+        facts = asdict(self)
+        facts["freedom"] = self.freedom if math.isfinite(self.freedom) else None
+        return facts | {"reading": self.reading, "as_good_as_real": self.as_good_as_real}
+
+
+def together(scores: Sequence[Score]) -> list[Score]:
+    """The scores as numbers that are looked at together: any may call the set worse."""
+    return [replace(score, comparisons=len(scores)) for score in scores]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from synthaug.augment.errors import DataError
 
@@ -26,6 +27,13 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def student_quantile(p: float, freedom: float) -> float:
+    """Upper quantile of Student's distribution; of the normal one for infinite degrees of freedom."""
+    if np.isinf(freedom):
+        return float(-special.ndtri(p))
+    return float(-special.stdtrit(freedom, p))
 
 
 def resample_groups(

@@ -37,6 +37,8 @@ class GeneratorCard:
         data: the data set and split that it was trained on, in words.
         licence: of the images it was trained on.
         config: the training's configuration.
+        jpeg: quality at which most training images of each class were coded, in the order of `class_names`, 0
+            where they were not; empty where nobody looked. See `augment.jpeg`.
         training_images: fingerprints and sketches of every image the training saw: whoever tests a
             classifier can see whether a test image was among them. `save_generator` computes them.
         sha256: of the file, known once it is read.
@@ -48,6 +50,7 @@ class GeneratorCard:
     licence: str
     config: dict[str, Any]
     architecture: str = "resnet"
+    jpeg: tuple[int, ...] = ()
     training_images: SeenImages = field(default_factory=SeenImages.none, repr=False)
     sha256: str = ""
 
@@ -107,6 +110,7 @@ def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
     try:
         facts = json.loads(metadata["card"])
         facts["class_names"] = tuple(facts["class_names"])
+        facts["jpeg"] = tuple(facts.get("jpeg", ()))
         facts["training_images"] = SeenImages(
             tensors.pop("training_fingerprints").numpy().view(np.uint64),
             tensors.pop("training_sketches").numpy(),

@@ -1,6 +1,7 @@
 """Everything that a training depends on, in one flat record."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from synthaug.augment.errors import UsageError
 
@@ -14,6 +15,7 @@ OFF_AT_0 = (
     "overfit",
     "noise_from",
 )
+BEFORE: dict[str, Any] = {"window_floor": False, "noise_from": 0}  # of runs older than these fields
 
 
 @dataclass(frozen=True)

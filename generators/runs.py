@@ -13,8 +13,9 @@ from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.files.atomic import replacing
 from synthaug.augment.fingerprint import SeenImages
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.jpeg import usual_qualities
 from synthaug.generators.checkpoint import GeneratorCard, save_generator
-from synthaug.generators.config import GANConfig
+from synthaug.generators.config import BEFORE, GANConfig
 from synthaug.generators.sampling import Synthesizer, collect
 from synthaug.generators.training.gan import GANTraining
 from synthaug.generators.training.loop import train_generator
@@ -68,15 +69,18 @@ def train_run(
         UsageError: `resume` with another configuration or other images than the run was started with.
         DataError: see `train_generator`; or `config.toml` is not what this function wrote.
     """
+    path = run / "config.toml"
+    stored = _stored(path) if resume and path.exists() else {}
+    if older := {name: value for name, value in BEFORE.items() if stored and name not in stored}:
+        config, stored = replace(config, **older), stored | older
     facts = _as_toml(config, source, images, fabric)
     facts["source"] |= {  # always written, so that a resumed run can neither lose nor gain one
         "unlabelled_sha256": "" if unlabelled is None else unlabelled.digest(),
         "init_from": "" if origin is None else origin.card.sha256,
         "watched": sample_monitor is not None,
     }
-    path = run / "config.toml"
-    if resume and path.exists():
-        _same_but_longer(path, facts)
+    if stored:
+        _same_but_longer(path, stored, facts)
     with replacing(path) as fresh:
         fresh.write_text(tomli_w.dumps(facts))
     generator = run / "generator.safetensors"
@@ -110,6 +114,7 @@ def train_run(
         licence=source.licence,
         config=asdict(config) | {"steps_done": training.steps_done, "steps_kept": kept},
         architecture=config.architecture,
+        jpeg=tuple(usual_qualities(images).tolist()),
     )
     save_generator(generator, training.finished(), seen, card)
     return training
@@ -172,12 +177,16 @@ def _as_toml(config: GANConfig, source: Source, images: LabeledImages, fabric: F
     }
 
 
-def _same_but_longer(path: Path, asked: dict[str, Any]) -> None:
-    """Refuse to resume with anything changed but `steps`, or where the same images were found."""
+def _stored(path: Path) -> dict[str, Any]:
+    """The configuration that a run was started with, without its sections."""
     try:
-        stored = _flat(tomllib.loads(path.read_text()))
+        return _flat(tomllib.loads(path.read_text()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected the configuration of a run, found {error}") from None
+
+
+def _same_but_longer(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Refuse to resume with anything changed but `steps`, or where the same images were found."""
     free = ("steps", "dataset", "split_seed")
     changed = [key for key, value in _flat(asked).items() if key not in free and stored.get(key) != value]
     if changed:

@@ -10,6 +10,7 @@ import torch
 
 from synthaug.augment.errors import DataError, GateError, UsageError
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
+from synthaug.augment.jpeg import recode_pixels
 from synthaug.augment.stream import ImageStream
 from synthaug.generators.checkpoint import GeneratorCard, load_generator
 from synthaug.generators.value_range import to_uint8
@@ -27,13 +28,26 @@ class Synthesizer:
     Args:
         source: a shipped name (`shipped()`), a run folder, or a .safetensors file.
         device: "cpu" or "cuda".
+        coding: code each image as JPEG at the quality that most training images of its class have, as the
+            last step. Where real images carry this artefact, generated ones otherwise lack it.
+
+    Raises:
+        DataError: there is no such generator.
+        UsageError: `coding` where no training image was found to be coded.
     """
 
-    def __init__(self, source: str | Path, device: str = "cpu"):
+    def __init__(self, source: str | Path, device: str = "cpu", *, coding: bool = False):
         self.path = find_generator(source)
         generator, self.card = load_generator(self.path)
         self.generator = generator.to(device)
         self.device = device
+        self.coding = coding
+        if coding and not any(self.card.jpeg):
+            raise UsageError(f"{self.name}: its training images were not found to be JPEG, leave coding out")
+
+    def with_coding(self) -> "Synthesizer":
+        """The same generator, its images coded as JPEG."""
+        return Synthesizer(self.path, self.device, coding=True)
 
     @property
     def name(self) -> str:
@@ -109,7 +123,7 @@ class Synthesizer:
             class_names=self.card.class_names,
             image_shape=self.image_shape,
             dtype=np.dtype(np.uint8),
-            attributes=card_attributes(self.card) | {"seed": seed},
+            attributes=card_attributes(self.card) | {"seed": seed} | self._coding_attributes(),
         )
 
     def _sequence(
@@ -132,6 +146,11 @@ class Synthesizer:
             if len(batch):
                 yield batch
 
+    def _coding_attributes(self) -> dict[str, str]:
+        if not self.coding:
+            return {}
+        return {"jpeg": json.dumps(dict(zip(self.card.class_names, self.card.jpeg, strict=True)))}
+
     @torch.inference_mode()
     def _block(self, label: int, block: int, seed: int) -> npt.NDArray[np.uint8]:
         indices = range(block * BLOCK, (block + 1) * BLOCK)
@@ -141,7 +160,11 @@ class Synthesizer:
             torch.from_numpy(latents.astype(np.float32)).to(self.device),
             torch.full((BLOCK,), label, device=self.device),
         )
-        return to_uint8(images)
+        return self._coded(to_uint8(images), label)
+
+    def _coded(self, pixels: npt.NDArray[np.uint8], label: int) -> npt.NDArray[np.uint8]:
+        """After the last step, where it is asked for."""
+        return recode_pixels(pixels, self.card.jpeg[label]) if self.coding else pixels
 
 
 def collect(synthesizer: Synthesizer, wanted: list[int], seed: int) -> LabeledImages:

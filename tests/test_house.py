@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ROOMS = ("augment", "generators", "classifiers", "evaluation", "cli")  # beside the front door, synthaug/
-FOLDERS = (*ROOMS, "tests", "benchmarks", "studies")
+FOLDERS = (*ROOMS, "synthaug", "tests", "benchmarks", "studies")
 
 
 def test_the_package_list_equals_the_folders() -> None:
@@ -34,6 +35,12 @@ def test_no_file_is_longer_than_three_hundred_lines() -> None:
     files = [path for room in FOLDERS for path in (ROOT / room).rglob("*.py")]
     long = {str(path): n for path in files if (n := len(path.read_text().splitlines())) > 300}
     assert not long
+
+
+def test_no_folder_holds_more_than_twenty_files() -> None:
+    files = [path for room in FOLDERS for path in (ROOT / room).rglob("*") if path.is_file()]
+    held = Counter(path.parent for path in files if path.suffix != ".pyc")
+    assert not {str(folder): n for folder, n in held.items() if n > 20}
 
 
 def test_the_root_is_no_package() -> None:
@@ -80,9 +87,9 @@ def test_a_built_wheel_installs_and_answers_help_outside_the_checkout(tmp_path: 
         str(wheel),
     ]
     assert subprocess.run(install, capture_output=True).returncode == 0
-    ours = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+    theirs = [path for path in sys.path if path.endswith("site-packages")]
     # a .pth in the new environment would also run the editable install's hook: name the folder instead
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ours)])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *theirs])}
     code = (
         "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; "
         "import synthaug.cli.main as m; print(m.__file__); sys.argv = ['synthaug', '--help']; m.main()"

@@ -14,12 +14,13 @@ from synthaug.augment.datasets.mednist import find_mednist, load_mednist
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.formats.folder import is_image_folder, summarise_folder
-from synthaug.augment.formats.registry import heeded, read_images
+from synthaug.augment.formats.registry import format_of, heeded, read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
 from synthaug.augment.options import refuse_unheeded
 from synthaug.augment.reading import EVERYWHERE, DataSource, ReadOptions
 from synthaug.augment.splits import draw_splits, recorded_splits
+from synthaug.augment.stream import wrote
 from synthaug.augment.transforms import as_asked
 
 
@@ -99,6 +100,23 @@ def options_for(options: ReadOptions, spec: str, *others: str | None) -> ReadOpt
     known = [EVERYWHERE if path is None else heeded(path) for path in paths]
     refuse_unheeded(options, set(chain(*known)), " or ".join(specs))
     return options.only(known[0])
+
+
+def refuse_one_class(splits: Splits, spec: str, options: ReadOptions = ReadOptions()) -> None:
+    """Stop before training on a folder or table of one class, unless synthaug wrote it.
+
+    A folder one level too high looks so. One class is right in synthetic images and in what is evaluated.
+
+    Raises:
+        DataError: so.
+    """
+    path = path_of(spec, options)
+    outside = path is not None and format_of(path) in ("folder", "csv", "dicom") and not wrote(path)
+    if outside and len(splits.class_names) == 1 and not options.trust_layout:
+        raise DataError(
+            f"{spec}: found one class, {splits.class_names[0]!r}, expected two or more: name the folder that "
+            "the class folders lie in, or the table that has the classes; --trust-layout takes it as it lies"
+        )
 
 
 def named_datasets() -> dict[str, DatasetEntry]:

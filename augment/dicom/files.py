@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -72,13 +72,16 @@ class BadFiles:
         warn_of_bad(folder, self.reasons, total)
 
 
-def dicom_files(folder: Path) -> Iterator[Path]:
-    """The files below `folder` that claim to be DICOM, by suffix or first bytes: many have no suffix.
+def dicom_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """(DICOM, others): files below `folder`, by suffix or first bytes, as many have no suffix.
 
-    A file that cannot be opened may be one: it is given too.
+    A file that cannot be opened may be DICOM, so it counts as such.
     """
-    others = (path for path in files_below(folder) if not is_picture(path))
-    return (path for path in others if unreadable(path) or claims_dicom(path))
+    found: tuple[list[Path], list[Path]] = ([], [])
+    for path in files_below(folder):
+        may_be = not is_picture(path) and (bool(unreadable(path)) or claims_dicom(path))
+        found[0 if may_be else 1].append(path)
+    return sorted(found[0]), found[1]
 
 
 def claims_dicom(path: Path) -> bool:
@@ -88,7 +91,16 @@ def claims_dicom(path: Path) -> bool:
     if path.suffix.lower() in (".dcm", ".dicom", ".ima"):
         return True
     with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+        start = stream.read(132)
+    return start[128:] == b"DICM" or _is_data_set(start)
+
+
+def _is_data_set(start: bytes) -> bool:
+    """Whether a file begins with a DICOM data set, without the preamble that makes it a file (PS3.10 7.1)."""
+    group, element = start[0:2], int.from_bytes(start[2:4], "little")
+    explicit = group in (b"\x02\0", b"\x08\0") and start[4:6] in (b"UL", b"UI", b"OB", b"CS", b"DA", b"TM")
+    implicit = group == b"\x08\0" and element < 0x100 and start[5:8] == b"\0\0\0" and 0 < start[4] < 65
+    return explicit or implicit
 
 
 def look_at(paths: Sequence[Path], folder: Path, reading: ReadOptions, bad: BadFiles) -> list[DicomImage]:
@@ -162,6 +174,10 @@ def _image(path: Path, dataset: Dataset, known: About) -> DicomImage:
         raise ValueError(f"no image (SOP class {kind})")
     if dataset.SamplesPerPixel not in (1, 3):
         raise ValueError(f"{dataset.SamplesPerPixel} samples per pixel")
+    if dataset.get("HighBit", dataset.BitsStored - 1) != dataset.BitsStored - 1:
+        raise ValueError(
+            f"HighBit {dataset.HighBit} with BitsStored {dataset.BitsStored}, expected one less (PS3.5 8.1.1)"
+        )
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
         raise ValueError("no transfer syntax")

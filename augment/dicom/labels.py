@@ -12,11 +12,13 @@ from pydicom import Dataset
 
 from synthaug.augment.dicom.keywords import text_of
 from synthaug.augment.errors import DataError
-from synthaug.augment.files.table import LABELS, SPLIT_NAMES, Table, read_rows, refuse_twice
-from synthaug.augment.images import PARTS
-from synthaug.augment.labels import class_order
+from synthaug.augment.files.columns import ROLES, Role, columns_by_role
+from synthaug.augment.files.table import LABELS, Table, by_role, read_rows, refuse_twice, split_name
+from synthaug.augment.images import PARTS, Indices
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.reading import ReadOptions
 
+INSTANCE = {"SOPInstanceUID": Role(("SOPInstanceUID", "instance uid"), "images_from")}
 UNKNOWN = "unknown"  # one name for all patients without one: no split can part them
 
 
@@ -63,19 +65,19 @@ def about(dataset: Dataset, file: str, reading: ReadOptions, table: Table | None
     if synthetic:
         patient = listed = ""
     folders = file.split("/")[:-1]
-    split = SPLIT_NAMES.get(folders[0].lower(), "") if divided and folders else ""
-    folders = [name for name in folders if name.lower() not in SPLIT_NAMES]
+    split = split_name(folders[0]) if divided and folders else ""
+    folders = [name for name in folders if not split_name(name)]
     split = _split(note.pop("split", "")) or _split(row.get("split", "")) or split
     known = About(synthetic, patient, listed, split, **note)
     if reading.label_from:
         label = text_of(dataset, reading.label_from)
-        if not label:
+        if not parse_label(label):
             raise ValueError(f"no {reading.label_from} in it")
         return replace(known, class_name=label, all_classes=())
     if known.all_classes:
         return known
     if table is not None:
-        if not row.get("label"):
+        if not parse_label(row.get("label", "")):
             raise ValueError("no label for it in labels.csv")
         return replace(known, class_name=row["label"])
     if not folders:
@@ -85,12 +87,14 @@ def about(dataset: Dataset, file: str, reading: ReadOptions, table: Table | None
 
 def has_split_folders(files: Collection[str]) -> bool:
     """Whether there are both a train/ and a test/ folder at the top."""
-    tops = {SPLIT_NAMES.get(file.split("/")[0].lower()) for file in files if "/" in file}
+    tops = {split_name(file.split("/")[0]) for file in files if "/" in file}
     return {"train", "test"} <= tops
 
 
 def labels_csv(folder: Path) -> Table | None:
     """The rows of `folder`/labels.csv by file and by SOPInstanceUID; None where there is none.
+
+    Its columns are under the names of `columns.ROLES` and INSTANCE.
 
     Raises:
         DataError: it is no such table.
@@ -99,11 +103,13 @@ def labels_csv(folder: Path) -> Table | None:
     if not path.exists():
         return None
     columns, rows = read_rows(path)
-    keys = [name for name in ("SOPInstanceUID", "file") if name in columns]
-    if not keys or "label" not in columns:
+    roles = columns_by_role(path, columns, ROLES | INSTANCE, ReadOptions())
+    rows = by_role(rows, roles)
+    keys = [name for name in (*INSTANCE, "file") if name in roles]
+    if not keys or "label" not in roles:
         found = ", ".join(columns) or "nothing"
         raise DataError(f"{path}: found columns {found}, expected file or SOPInstanceUID, and label")
-    wrong = [name for row in rows if (name := row.get("split", "")) and name.lower() not in SPLIT_NAMES]
+    wrong = [name for row in rows if (name := row.get("split", "")) and not split_name(name)]
     if wrong:
         raise DataError(f"{path}: found split {min(wrong)!r}, expected {', '.join(PARTS)}")
     for key in keys:
@@ -111,8 +117,8 @@ def labels_csv(folder: Path) -> Table | None:
     return {row[key]: row for key in keys for row in rows if row.get(key)}
 
 
-def class_names(files: Sequence[About], folder: Path) -> tuple[str, ...]:
-    """The exports' own classes in their order, then all others; of two, the normal one first.
+def classes(files: Sequence[About], folder: Path) -> tuple[Indices, tuple[str, ...]]:
+    """(N,) labels and class names: the exports' own in their order, then all others, as `class_numbers`.
 
     Raises:
         DataError: exports with different classes side by side.
@@ -123,7 +129,7 @@ def class_names(files: Sequence[About], folder: Path) -> tuple[str, ...]:
             f"{folder}: exports with classes {sorted(noted)}, expected one list, read them one by one"
         )
     first = noted.pop() if noted else ()
-    return (*first, *class_order({file.class_name for file in files} - set(first)))
+    return class_numbers(folder, [file.class_name for file in files], first)
 
 
 def groups(
@@ -196,6 +202,6 @@ def _row(dataset: Dataset, file: str, table: Table | None) -> Mapping[str, str]:
 
 
 def _split(name: str) -> str:
-    if name and name.lower() not in SPLIT_NAMES:
+    if name and not split_name(name):
         raise ValueError(f"split {name!r}")
-    return SPLIT_NAMES[name.lower()] if name else ""
+    return split_name(name)

@@ -15,6 +15,7 @@ from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from synthaug.augment.images import Pixels
+from synthaug.augment.levels import bits_in_use
 
 Values = npt.NDArray[Any]
 GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -44,7 +45,8 @@ def displayed(values: Values, image: Dataset, frame: int, window: tuple[float, f
 
     Grey values go through the modality transformation (PS3.3 C.11.1), then the VOI LUT or window (C.11.2).
     Without either of the latter, 8 bits or fewer are shown in the range they can hold, and more bits from the
-    frame's own minimum to its maximum, pixel padding (C.7.5.1.1.2) left out. MONOCHROME1 is inverted last.
+    frame's own minimum to its maximum, pixel padding (C.7.5.1.1.2) left out. MONOCHROME1 is inverted, and
+    padding is black. Of tables that declare more bits than their entries use, those in use count.
 
     Args:
         values: (H, W) or (H, W, 3), as stored.
@@ -58,7 +60,11 @@ def displayed(values: Values, image: Dataset, frame: int, window: tuple[float, f
     photometric = str(image.PhotometricInterpretation)
     if photometric == "PALETTE COLOR":
         values = apply_color_lut(values, image)[..., :3]  # a fourth is opacity
-        return values if values.dtype == np.uint8 else values / np.iinfo(values.dtype).max
+        if values.dtype == np.uint8:
+            return values
+        tables = (image.get(f"{colour}PaletteColorLookupTableData") for colour in ("Red", "Green", "Blue"))
+        highest = max((np.frombuffer(t, "<u2").max() for t in tables if t and len(t) % 2 == 0), default=65535)
+        return _scaled(values, 0.0, 2.0 ** bits_in_use(float(highest)) - 1)
     stored = int(image.BitsStored)
     if values.ndim == 3:
         whole = values.dtype == np.uint8 and stored == 8
@@ -68,7 +74,8 @@ def displayed(values: Values, image: Dataset, frame: int, window: tuple[float, f
     shown = _grey(values, image, _attributes(image, frame), window)
     if photometric == "MONOCHROME1":
         shown = 255 - shown if shown.dtype == np.uint8 else 1.0 - shown
-    return shown
+    padding = _padding(values, image)
+    return shown if padding is None or padding.all() else np.where(padding, shown.dtype.type(0), shown)
 
 
 def fitted(pixels: Values, height: int, width: int, fit: str) -> Values:
@@ -181,6 +188,7 @@ def _looked_up(levels: Values, item: Dataset) -> tuple[Values, int]:
         table = np.asarray(data).astype(np.uint16)
     if first >= 2**15 and levels.min() < 0:  # written as unsigned where it is signed
         first -= 2**16
+    bits = min(bits, bits_in_use(float(table.max())))
     places = np.clip(np.rint(levels).astype(np.int64) - first, 0, len(table) - 1)
     return table[places], bits
 

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -22,16 +22,16 @@ from synthaug.augment.dicom.files import (
     warn_of_text,
 )
 from synthaug.augment.dicom.keywords import check_keywords
-from synthaug.augment.dicom.labels import class_names, groups
+from synthaug.augment.dicom.labels import classes, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
-from synthaug.augment.files.walk import files_below
+from synthaug.augment.files.walk import files_below, passed_over, say_passed_over
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
-VERSION = 1  # of how pixels are shown: another one does not take what the cache has
+VERSION = 2  # of how pixels are shown: another one does not take what the cache has
 
 
 def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
@@ -63,7 +63,7 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
     check_keywords(reading)
     if folder.is_file():
         raise DataError(f"{folder}: a single file, expected the folder that its class folder lies in")
-    paths = sorted(dicom_files(folder))
+    paths, others = dicom_files(folder)
     if not paths:
         raise DataError(
             f"{folder}: no DICOM file found, expected <class>/<name>.dcm, check the folder's name"
@@ -82,7 +82,8 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
         raise DataError(
             f"{folder}: all {len(paths)} DICOM files are bad, the first is {path}: found {reason}"
         )
-    labelled = _labelled(images, pixels, folder, reading)
+    labelled = replace(_labelled(images, pixels, folder, reading), passed_over=passed_over(others, "DICOM"))
+    say_passed_over(folder, labelled.passed_over, log.warning)
     bad.warn(folder, len(paths))
     warn_of_text(images, folder)
     _warn_of_shrinking(images, pixels, reading, folder)
@@ -199,13 +200,13 @@ def _labelled(
 ) -> LabeledImages:
     files = [image.about for image in images]
     frames = [image.frames for image in images]
-    names = class_names(files, folder)
+    labels, names = classes(files, folder)
     origins = np.array([(file.generator, file.seed, file.index) for file in files], PROVENANCE)
     paths = [image.path.relative_to(folder).as_posix() for image in images]
     patients = groups(files, paths, frames, reading.group_from)
     return LabeledImages(
         pixels=pixels,
-        labels=np.repeat(np.array([names.index(file.class_name) for file in files], dtype=np.int64), frames),
+        labels=np.repeat(labels, frames),
         class_names=names,
         synthetic=np.repeat(np.array([file.synthetic for file in files]), frames),
         groups=None if patients is None else np.repeat(patients, frames),

@@ -13,13 +13,16 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.walk import PICTURES
 from synthaug.augment.images import Pixels
+from synthaug.augment.levels import bits_in_use, scale_of
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
 Opener = Callable[[str], IO[bytes]]
 GREEN = slice(1, 2)  # equal to the other channels in a grey picture, the sharpest in a colour one
+PHOTOMETRIC = 262  # the tag of a TIFF file; 0 is white (TIFF 6.0, page 37)
 COLOUR_TOLERANCE = 8  # grey levels of 255; JPEG leaves a grey picture stored as RGB that close to grey
 NAMED = 10  # bad files in a warning; the rest is counted
 
@@ -32,11 +35,15 @@ class Decoded(NamedTuple):
         bad: why, by the name of each other file.
         depths: bits per channel that the files read have, 8 or 16, and of colour 48; empty where the reading
             does not depend on them.
+        highest: the highest level of files of whole numbers with more than 8 bits.
+        in_use: bits of the levels of all of them, 16 where there are none.
     """
 
     pixels: Pixels
     bad: dict[str, str]
     depths: dict[str, int]
+    highest: dict[str, float]
+    in_use: int
 
 
 def decode_images(names: Sequence[str], open_file: Opener, size: int | None, channels: int | None) -> Pixels:
@@ -52,6 +59,8 @@ def decode_files(
 ) -> Decoded:
     """Decode files to (N, C, H, W): 16 bits where all have that many or they are asked for, else 8.
 
+    Grey levels of 16 bits are taken to be of as many as the highest of all needs (`levels.bits_in_use`).
+
     Each is cropped to its central square, or padded with black, and resized with anti-aliasing where it is
     not of the side asked for. Without one, images that are all the same square keep it, others get 64. Where
     no channels are asked for, there are 3 if any picture is coloured (grey stored as RGB is grey).
@@ -59,8 +68,9 @@ def decode_files(
     Args:
         names: what to decode; used in error messages.
         open_file: gives a name's bytes.
-        reading: `size`, `channels`, `bits`, `fit` and `skip_bad` are heeded.
-        stored: the (C, H, W) that the files are known to have; while they have it, it is kept.
+        reading: `size`, `channels`, `bits`, `levels`, `fit` and `skip_bad` are heeded.
+        stored: the (C, H, W) that the files are known to have; while they have it, it is kept. Their levels
+            are those declared.
 
     Raises:
         DataError: a file is no whole image (with `skip_bad`: none is), or holds more than 8 bits where it
@@ -90,7 +100,8 @@ def decode_files(
         left = [name for name in names if name not in bad]
         layout = _layout(headers, reading, stored)
         while True:
-            pixels = _decoded(left, open_file, layout, reading.fitting, each)
+            known = reading.levels or (16 if stored is not None else None)
+            pixels, highest = _decoded(left, open_file, layout, reading.fitting, known, each)
             whole = [name not in bad for name in left]
             if all(whole):
                 break
@@ -101,7 +112,9 @@ def decode_files(
                 break
     if layout.channels is None and not any(map(_is_coloured, _blocks(pixels))):
         pixels = pixels[:, GREEN].copy()
-    return Decoded(pixels, bad, {name: header.deep for name, header in headers.items()})
+    deep = {name: level for name, (kind, level) in highest.items() if kind == "I"}
+    in_use = known or bits_in_use(max(deep.values(), default=65535.0))
+    return Decoded(pixels, bad, {name: header.deep for name, header in headers.items()}, deep, in_use)
 
 
 def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
@@ -136,7 +149,7 @@ def _tried(work: Callable[[str], Any], name: str) -> Any:
 @contextmanager
 def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
     """The one image that a file holds; a photograph's preview (MPO) is no other image."""
-    with open_file(name) as file, Image.open(file) as image:
+    with open_file(name) as file, Image.open(file, formats=tuple(PICTURES)) as image:
         try:
             pages = getattr(image, "n_frames", 1)
         except (EOFError, KeyError, TypeError):  # what Pillow says of a further page that is cut short
@@ -214,45 +227,53 @@ def _decoded(
     open_file: Opener,
     layout: _Layout,
     fit: str,
+    known: int | None,
     each: Callable[[Callable[[str], None], Sequence[str]], object],
-) -> Pixels:
-    """(N, C, H, W) of files, with zeros for those that `each` finds bad."""
+) -> tuple[Pixels, dict[str, tuple[str, float]]]:
+    """(N, C, H, W) of files, with zeros for those that `each` finds bad, and their highest levels.
+
+    Args:
+        known: bits of levels in use; None: those that the highest level of all needs.
+    """
     kept = layout.channels or 3
     kind = np.uint16 if layout.bits == 16 else np.uint8
     decoded = np.zeros((len(names), kept, layout.height, layout.width), kind)
     row = {name: k for k, name in enumerate(names)}
-    highest: dict[str, tuple[str, float]] = {}  # mode and highest level of files that do not say their range
-    of_mode: dict[str, float] = {}  # the highest of all files
+    highest: dict[str, tuple[str, float]] = {}  # kind of levels, "I" or "F", and the highest of each file
+    of_kind: dict[str, float] = {}  # the highest of all files
+    scales: dict[str, float] = {}  # that they were decoded with
 
     def decode(name: str) -> None:
         with _opened(name, open_file) as image:
-            mode, scale = image.mode, 1
-            if mode in ("I", "F"):
+            kind, scale = image.mode[:1], 1.0
+            if kind in ("I", "F"):
                 level = float(np.asarray(image).max())
-                scale = _scale(mode, of_mode.get(mode, level), layout.bits)
+                scale = _scale(kind, max(level, of_kind.get(kind, 0.0)), known)
             planes = _planes(image, layout, fit, scale)
             decoded[row[name]] = planes[GREEN] if kept == 1 and len(planes) == 3 else planes
-            if mode in ("I", "F"):  # and it is no bad file
-                highest[name] = mode, level
+            if kind in ("I", "F"):  # and it is no bad file
+                highest[name] = kind, level
+                scales[name] = scale
+                of_kind[kind] = max(level, of_kind.get(kind, 0.0))  # so that few are decoded again
 
     with progress_bar("decode", len(names)) as advance:
         for block in (names[k : k + 1024] for k in range(0, len(names), 1024)):
             each(decode, block)
             advance(len(block))
-    for mode, level in highest.values():
-        of_mode[mode] = max(level, of_mode.get(mode, level))
-    own = {name: _scale(mode, level, layout.bits) for name, (mode, level) in highest.items()}
-    of_all = {mode: _scale(mode, level, layout.bits) for mode, level in of_mode.items()}
-    each(decode, [name for name, scale in own.items() if scale != of_all[highest[name][0]]])
-    return decoded
+    for kind, level in highest.values():
+        of_kind[kind] = max(level, of_kind[kind])
+    of_all = {kind: _scale(kind, level, known) for kind, level in of_kind.items()}
+    each(decode, [name for name, (kind, _) in highest.items() if scales[name] != of_all[kind]])
+    return decoded, highest
 
 
-def _planes(image: Image.Image, layout: _Layout, fit: str, scale: int) -> Pixels:
+def _planes(image: Image.Image, layout: _Layout, fit: str, scale: float) -> Pixels:
     """(3 or 1, H, W) of one picture, of which levels times `scale` are those of 16 bits."""
     size = layout.width, layout.height
     upright = ImageOps.exif_transpose(image)
+    inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # Pillow inverts 8 bits only
     if upright.mode.startswith("I") or upright.mode == "F":
-        grey = _deep_grey(upright, scale)
+        grey = _deep_grey(upright, scale, inverted)
         if layout.bits == 16:
             deep = np.asarray(_fitted(Image.fromarray(grey.astype(np.float32)), size, fit))
             return deep.round().clip(0, 65535).astype(np.uint16)[None]
@@ -261,23 +282,21 @@ def _planes(image: Image.Image, layout: _Layout, fit: str, scale: int) -> Pixels
     return planes if layout.bits == 8 else planes * np.uint16(257)
 
 
-def _deep_grey(image: Image.Image, scale: int) -> npt.NDArray[np.float64]:
+def _deep_grey(image: Image.Image, scale: float, inverted: bool) -> npt.NDArray[np.float64]:
     """Grey levels in 0..65535 of a picture of whole numbers or fractions."""
     levels = np.asarray(image, dtype=np.float64)
     low, high = levels.min(), levels.max()
     if not (low >= 0 and high <= 65535):
         raise ValueError(f"grey levels from {low:g} to {high:g} where 0 to 65535 can be kept")
-    return levels * scale
+    scaled = np.rint(levels * scale) if scale < 65535 else levels * scale
+    return 65535 - scaled if inverted else scaled
 
 
-def _scale(mode: str, high: float, bits: int) -> int:
-    """What takes levels up to `high` to those of 16 bits: fractions end at 1, the levels of 8 bits at 255.
-
-    Whole numbers up to 255 are levels of 16 bits where that many are wanted.
-    """
-    if mode == "F" and high <= 1:
-        return 65535
-    return 257 if high <= 255 and (mode == "F" or bits == 8) else 1
+def _scale(kind: str, high: float, known: int | None) -> float:
+    """What takes levels up to `high` to those of 16 bits: fractions end at 1, others at their bits in use."""
+    if kind == "F" and high <= 1:
+        return 65535.0
+    return scale_of(known or bits_in_use(high))
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:

@@ -13,7 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.columns import ROLES, columns_by_role, key_of
 from synthaug.augment.images import PROVENANCE, LabeledImages
+from synthaug.augment.options import refuse_unheeded
+from synthaug.augment.reading import NAMING, ReadOptions
 
 Row = Mapping[str, str]
 Table = Mapping[str, Row]  # rows by file
@@ -24,7 +27,11 @@ TRUTH = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), True),  # 1.0 is what pandas makes of 1 beside a gap
     **dict.fromkeys(("", "0", "0.0", "false", "no"), False),
 }
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
 def read_rows(path: Path) -> tuple[list[str], list[Row]]:
@@ -52,6 +59,12 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
         raise DataError(f"{path}: expected comma-separated text in UTF-8, found {error}") from None
 
 
+def by_role(rows: Sequence[Row], found: Mapping[str, str]) -> list[Row]:
+    """The rows with their columns of `columns.ROLES` under the names of the roles."""
+    renamed = {role: column for role, column in found.items() if role != column}
+    return [{**row, **{role: row[column] for role, column in renamed.items()}} for row in rows]
+
+
 def is_ours(columns: Collection[str]) -> bool:
     """Whether a table with these columns is one that we wrote."""
     return set(COLUMNS) <= set(columns)
@@ -68,18 +81,24 @@ def refuse_twice(path: Path, named: Sequence[str]) -> None:
         raise DataError(f"{path}: found {file} in {times} rows, expected one row for each picture")
 
 
-def labels_csv(folder: Path, files: Sequence[str]) -> Table:
+def labels_csv(folder: Path, files: Sequence[str], options: ReadOptions = ReadOptions()) -> Table:
     """The rows of `labels.csv` by file, in the order of `files` or of a table that we wrote; else empty rows.
+
+    Its columns of `columns.ROLES` are under the names of the roles.
 
     Raises:
         DataError: it does not fit the files.
+        UsageError: a column is asked for that it does not have, or there is no such table.
     """
     path = folder / LABELS
     if not path.exists():
+        refuse_unheeded(options.only(NAMING), (), f"{folder}, which has no {LABELS},")
         return {file: {} for file in files}
-    columns, found = read_rows(path)
-    if "file" not in columns:
+    columns, rows_found = read_rows(path)
+    roles = columns_by_role(path, columns, ROLES, options)
+    if "file" not in roles:
         raise DataError(f"{path}: found columns {', '.join(columns)}, expected file, label and patient_id")
+    found = by_role(rows_found, roles)
     refuse_twice(path, [row["file"] for row in found])
     rows = {row["file"]: row for row in found}
     missing = [file for file in files if file not in rows]
@@ -111,8 +130,8 @@ def synthetic_of(path: Path, table: Table) -> npt.NDArray[np.bool_]:
         DataError: a row says neither yes nor no.
     """
     for file, row in table.items():
-        if (said := row.get("synthetic", "")).lower() not in TRUTH:
-            raise DataError(f"{path}: synthetic {said!r} of {file}, expected 1 or 0")
+        if (text := row.get("synthetic", "")).lower() not in TRUTH:
+            raise DataError(f"{path}: synthetic {text!r} of {file}, expected 1 or 0")
     made = [TRUTH[row.get("synthetic", "").lower()] or bool(row.get("generator")) for row in table.values()]
     return np.array(made, dtype=bool)
 
@@ -131,13 +150,18 @@ def split_of(path: Path, table: Table) -> npt.NDArray[np.str_] | None:
     Raises:
         DataError: a split has another name.
     """
-    said = [row.get("split") or "" for row in table.values()]
-    if not any(said):
+    names = {file: row.get("split") or "" for file, row in table.items()}
+    if not any(names.values()):
         return None
-    for file, name in zip(table, said, strict=True):
-        if name and name.lower() not in SPLIT_NAMES:
+    for file, name in names.items():
+        if name and not split_name(name):
             raise DataError(f"{path}: split {name!r} of {file}, expected train, val or test")
-    return np.array([SPLIT_NAMES.get(name.lower(), "") for name in said])
+    return np.array([split_name(name) for name in names.values()])
+
+
+def split_name(text: str) -> str:
+    """The split that a folder or cell names; "" where it names none."""
+    return SPLIT_NAMES.get(key_of(text), "")
 
 
 def provenance_of(path: Path, table: Table) -> npt.NDArray[np.void] | None:

@@ -1,12 +1,29 @@
 """The files below a folder of images: through links to folders too, and without what is hidden."""
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from synthaug.augment.errors import DataError
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+# The formats that pictures are decoded from, and their suffixes. Not EPS: it would start an interpreter.
+PICTURES = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jfif", ".jpe"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "PPM": (".pgm", ".ppm", ".pnm", ".pbm", ".pfm"),
+    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf", ".j2c"),
+}
+IMAGE_SUFFIXES = frozenset(suffix for suffixes in PICTURES.values() for suffix in suffixes)
+# What stands beside pictures and is no image: tables, notes and outlines.
+DOCUMENTS = frozenset(
+    {".csv", ".tsv", ".json", ".jsonl", ".txt", ".md", ".rst", ".pdf", ".xml", ".html", ".yaml", ".yml"}
+    | {".xls", ".xlsx", ".bib", ".log", ".toml", ".ini", ".py", ".ipynb", ".sh", ".db", ".lnk", ".url"}
+)
 
 
 def files_below(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
@@ -41,6 +58,29 @@ def files_below(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[P
 def is_picture(path: Path) -> bool:
     """Whether a path is called as a picture."""
     return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def is_document(path: Path) -> bool:
+    """Whether a path is called as a table or note that may stand beside images."""
+    return path.suffix.lower() in DOCUMENTS or path.name.upper().startswith(("README", "LICEN", "DICOMDIR"))
+
+
+def passed_over(paths: Iterable[Path], wanted: str = "picture") -> dict[str, int]:
+    """How many files of each kind were not read, by suffix: {"no picture (.svg)": 3}."""
+    kinds = Counter("document" if is_document(path) else f"no {wanted} ({_kind(path)})" for path in paths)
+    return dict(kinds.most_common())
+
+
+def say_passed_over(where: object, counted: Mapping[str, int], say: Callable[..., None]) -> None:
+    """One line of what was left out; documents alone are nothing to speak of."""
+    spoken = {reason: n for reason, n in counted.items() if reason != "document"}
+    if spoken:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in spoken.items())
+        say("%s: passed over %s files: %s", where, f"{sum(spoken.values()):,}", reasons)
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower() or "no suffix"
 
 
 def unreadable(path: Path) -> str:

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from synthaug.augment.errors import DataError, UsageError
+from synthaug.augment.files.columns import FILE, LABEL, ROLES, columns_by_role, key_of, refuse_without
 from synthaug.augment.files.picture_files import read_pictures
 from synthaug.augment.files.table import (
     Row,
     Table,
+    by_role,
     groups_of,
     provenance_of,
     read_rows,
@@ -19,15 +21,12 @@ from synthaug.augment.files.table import (
 )
 from synthaug.augment.files.walk import is_file
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.labels import class_order
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream
 from synthaug.augment.writing import WriteOptions
 
-FILE_COLUMNS = ("file", "filename", "path", "image", "image_id", "Image Index")
-LABEL_COLUMNS = ("label", "class", "target", "dx", "Finding Labels")
-GROUP_COLUMNS = ("patient_id", "patient", "subject_id", "lesion_id", "Patient ID")
-FINDINGS = "Finding Labels"  # ChestX-ray14's: findings with | between, or "No Finding"
+FINDINGS = "findinglabels"  # ChestX-ray14's: findings with | between, or "No Finding"
 SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")  # tried in this order
 LONGEST_NAME = 1024  # characters; more are some other text
 
@@ -37,40 +36,41 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
 
     A picture's suffix may be missing. The classes are the texts of the label's column, except that
     ChestX-ray14's "Finding Labels" become normal ("No Finding") and abnormal. A column split (train, val,
-    test) divides the set. The columns of a labels.csv that synthaug wrote are understood.
+    test) divides the set. The columns of a labels.csv that synthaug wrote are understood. Columns are
+    found by `columns.columns_by_role`, however they are spelled.
 
     Args:
         path: a CSV file with a header.
-        reading: `images_from`, `label_from` and `group_from` name the columns, else the first known one is
-            taken; with `skip_bad`, rows without a label or a whole picture are left out.
+        reading: `images_from`, `label_from`, `group_from` and `split_from` name the columns, else a known
+            one is taken; with `skip_bad`, rows without a label or a whole picture are left out.
 
     Raises:
         DataError: no row or column of that kind, an empty label, a missing or broken picture.
         UsageError: a column that is asked for is not there.
     """
     columns, rows = read_rows(path)
-    file_column = _column(path, columns, FILE_COLUMNS, reading.images_from, "--images-from")
-    label_column = _column(path, columns, LABEL_COLUMNS, reading.label_from, "--label-from")
-    group_column = _group_column(path, columns, reading.group_from)
-    table = _by_file(path, rows, file_column)
+    found = columns_by_role(path, columns, ROLES, reading)
+    refuse_without(path, columns, found, {"file": FILE, "label": LABEL})
+    table = _by_file(path, by_role(rows, found))
     paths = {file: _found(path.parent, file) for file in table}
     _refuse_same(path, paths)
-    bad = {file: f"an empty {label_column}" for file, row in table.items() if not row[label_column].strip()}
-    pixels, kept = read_pictures(path, paths, reading, bad=bad)
+    bad = {file: f"an empty {found['label']}" for file, row in table.items() if not parse_label(row["label"])}
+    classes = {file: row["label"] for file, row in table.items()}
+    pixels, kept = read_pictures(path, paths, reading, bad=bad, classes=classes)
     files = list(table)
     table = {files[k]: table[files[k]] for k in kept}
-    names = [_class_of(row[label_column], label_column) for row in table.values()]
-    class_names = class_order(names)
+    names = [_class_of(row["label"], found["label"]) for row in table.values()]
+    labels, class_names = class_numbers(path, names)
     synthetic = synthetic_of(path, table)
     split = split_of(path, table)
     if split is not None and (undivided := np.flatnonzero(split == "")).size:
         raise DataError(f"{path}: no split of {list(table)[undivided[0]]}, expected train, val or test")
     return LabeledImages(
         pixels=pixels,
-        labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
+        labels=labels,
         class_names=class_names,
         synthetic=synthetic,
-        groups=None if group_column is None else groups_of(table, synthetic, group_column),
+        groups=groups_of(table, synthetic, "patient_id"),
         provenance=provenance_of(path, table) if synthetic.any() else None,
         split=split,
     )
@@ -90,31 +90,13 @@ def no_facts(path: Path) -> Attributes:
     return {}
 
 
-def _column(path: Path, columns: Sequence[str], known: Sequence[str], asked: str | None, flag: str) -> str:
-    if asked is not None:
-        if asked not in columns:
-            raise UsageError(f"{flag} {asked}: {path} has the columns {', '.join(columns)}")
-        return asked
-    for name in known:
-        if name in columns:
-            return name
-    found = ", ".join(columns) or "nothing"
-    raise DataError(f"{path}: found columns {found}, expected one of {', '.join(known)}: name it by {flag}")
-
-
-def _group_column(path: Path, columns: Sequence[str], asked: str | None) -> str | None:
-    if asked is None and not set(columns) & set(GROUP_COLUMNS):
-        return None
-    return _column(path, columns, GROUP_COLUMNS, asked, "--group-from")
-
-
-def _by_file(path: Path, rows: Sequence[Row], column: str) -> Table:
+def _by_file(path: Path, rows: Sequence[Row]) -> Table:
     """Rows by the file they name.
 
     Raises:
         DataError: there is no row, or a file is named twice.
     """
-    named = [row[column].strip() for row in rows]
+    named = [row["file"].strip() for row in rows]
     named = [file if _may_be_name(file) else f"(row {k})" for k, file in enumerate(named, 1)]
     if not named:
         raise DataError(f"{path}: found no row, expected one for each picture")
@@ -143,6 +125,6 @@ def _refuse_same(path: Path, paths: Mapping[str, Path]) -> None:
 
 
 def _class_of(text: str, column: str) -> str:
-    if column != FINDINGS:
+    if key_of(column) != FINDINGS:
         return text.strip()
     return "normal" if text.strip() == "No Finding" else "abnormal"

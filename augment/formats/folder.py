@@ -4,9 +4,9 @@ import csv
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, combinations
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,15 @@ from synthaug.augment.files.table import (
     synthetic_of,
 )
 from synthaug.augment.files.walk import files_below, is_picture
+from synthaug.augment.formats.layout import Layout, layout_of
 from synthaug.augment.images import LabeledImages
-from synthaug.augment.labels import class_order
+from synthaug.augment.labels import class_numbers, parse_label
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.stream import FACTS, ImageStream
 from synthaug.augment.writing import WriteOptions
 
 log = logging.getLogger("synthaug")
+LEVELS = ("[!.]*/*", "[!.]*/[!.]*/*", "[!.]*/[!.]*/[!.]*/*")  # where the pictures of class folders may lie
 
 
 def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
@@ -48,29 +50,32 @@ def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIm
     Raises:
         DataError: no images, a broken file, or a labels.csv that does not fit.
     """
-    table = labels_csv(folder, _image_files(folder))
-    files, names = list(table), _labels(folder, table, log.warning)
-    class_names, stored = _as_written(folder, names)
-    pixels, kept = read_pictures(folder, {file: folder / file for file in files}, reading, stored)
+    layout = layout_of(folder, reading)
+    table = labels_csv(folder, list(layout.class_of), reading)
+    files, names = list(table), _labels(folder, table, layout)
+    first, stored = _as_written(folder)
+    labels, class_names = class_numbers(folder, names, first)
+    paths, of_class = {file: folder / file for file in files}, dict(zip(files, names, strict=True))
+    pixels, kept = read_pictures(folder, paths, reading, stored, classes=of_class)
     if len(kept) < len(files):
-        files, names = [files[k] for k in kept], [names[k] for k in kept]
-        table = {file: table[file] for file in files}
+        table = {files[k]: table[files[k]] for k in kept}
     synthetic = synthetic_of(folder / LABELS, table)
     images = LabeledImages(
         pixels=pixels,
-        labels=np.array([class_names.index(name) for name in names], dtype=np.int64),
+        labels=labels[kept],
         class_names=class_names,
         synthetic=synthetic,
         groups=groups_of(table, synthetic, "patient_id"),
         provenance=provenance_of(folder / LABELS, table) if synthetic.any() else None,
+        passed_over=layout.passed_over,
     )
-    return _divided(images, table, folder)
+    return _divided(images, table, folder, layout)
 
 
 def is_image_folder(folder: Path) -> bool:
     """Whether `folder` holds class folders of pictures, or a labels.csv and pictures anywhere below."""
-    labelled = (folder / LABELS).exists()
-    inside = files_below(folder) if labelled else chain(folder.glob("[!.]*/*"), folder.glob("[!.]*/[!.]*/*"))
+    labelled = (folder / LABELS).exists() or (folder / FACTS).exists()
+    inside = files_below(folder) if labelled else chain.from_iterable(map(folder.glob, LEVELS))
     return any(is_picture(path) for path in inside)
 
 
@@ -80,9 +85,9 @@ def summarise_folder(folder: Path) -> tuple[tuple[str, ...], int]:
     Raises:
         DataError: as `read_folder`, except that broken files go unseen.
     """
-    files = _image_files(folder)
-    names = _labels(folder, labels_csv(folder, files))
-    return _as_written(folder, names)[0], len(files)
+    layout = layout_of(folder, say=log.debug)
+    names = _labels(folder, labels_csv(folder, list(layout.class_of)), layout)
+    return class_numbers(folder, names, _as_written(folder)[0])[1], len(names)
 
 
 def write_folder(stream: ImageStream, folder: Path, writing: WriteOptions = WriteOptions()) -> None:
@@ -134,84 +139,42 @@ def _folder_names(class_names: Sequence[str]) -> list[str]:
     return names
 
 
-def _image_files(folder: Path) -> list[str]:
-    files = sorted(path.relative_to(folder).as_posix() for path in files_below(folder) if is_picture(path))
-    if not files:
-        raise DataError(f"{folder}: found no image, expected class folders of PNG, JPEG, TIFF or DICOM files")
-    return files
-
-
-def _as_written(folder: Path, names: Collection[str]) -> tuple[tuple[str, ...], tuple[int, int, int] | None]:
-    """Class names in their order and the images' (C, H, W), as `write_folder` noted; else found and None."""
+def _as_written(folder: Path) -> tuple[tuple[str, ...], tuple[int, int, int] | None]:
+    """Class names in their order and the images' (C, H, W), as `write_folder` noted; else () and None."""
     try:
         noted: Any = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         class_names = tuple(str(name) for name in noted["class_names"])
         channels, height, width = (int(side) for side in noted["image_shape"])
     except (OSError, ValueError, KeyError, TypeError):  # none, or another tool's
-        return class_order(names), None
-    added = class_order(set(names) - set(class_names))
-    return (*class_names, *added), (channels, height, width)
+        return (), None
+    return class_names, (channels, height, width)
 
 
-def _divided(images: LabeledImages, table: Table, folder: Path) -> LabeledImages:
-    """With the split that labels.csv says, or that of the top folders, where there are train and test.
+def _divided(images: LabeledImages, table: Table, folder: Path, layout: Layout) -> LabeledImages:
+    """With the split that labels.csv says, else that of the folders.
 
-    What stands beside is no part.
+    What labels.csv gives no split is left out.
     """
     named = split_of(folder / LABELS, table)
     if named is None and not any("split" in row for row in table.values()):
-        named = np.array([_split_folder(file) for file in table])
-        if not {"train", "test"} <= set(named.tolist()):
-            return images
-    if named is None:
+        named = np.array([layout.split_of[file] for file in table])
+    if named is None or not (named != "").any():
         return images
     beside = named == ""
     if beside.any():
-        log.warning("%s: left %d images out that stand beside train and test", folder, beside.sum())
+        log.warning("%s: left %d images out that have no split in %s", folder, beside.sum(), LABELS)
     return replace(images.take(~beside) if beside.any() else images, split=named[~beside])
 
 
-def _split_folder(file: str) -> str:
-    """train, val or test, where the file's top folder is called so."""
-    return SPLIT_NAMES.get(file.split("/")[0].lower(), "")
-
-
-def _labels(folder: Path, table: Table, on_progress: Callable[..., None] = log.debug) -> list[str]:
+def _labels(folder: Path, table: Table, layout: Layout) -> list[str]:
     """A class name per file: of labels.csv, else of the class folder it stands in.
 
-    Args:
-        told: of every class folder that is taken for another.
+    Raises:
+        DataError: an image has neither.
     """
-    classes = {file: _class_folder(folder, file) for file, row in table.items() if not row.get("label")}
-    short = _short_names({(_split_folder(file), name) for file, name in classes.items()})
-    for long, name in short.items():
-        if long != name:
-            on_progress("%s: took class folder %s for %s of another split", folder, long, name)
-    return [row.get("label") or short[classes[file]] for file, row in table.items()]
-
-
-def _class_folder(folder: Path, file: str) -> str:
-    for part in file.split("/")[:-1]:
-        if part.lower() not in SPLIT_NAMES:
-            return part
-    raise DataError(f"{folder / file}: expected every image in a class folder or named in labels.csv")
-
-
-def _short_names(folders: Collection[tuple[str, str]]) -> dict[str, str]:
-    """Class folders, (split, name), by the class they are of.
-
-    A name that only lengthens one of another split is that class: adenocarcinoma_left.lobe is adenocarcinoma.
-    Two folders of one split are two classes: where benign_mild and benign_severe lengthen benign, none is it.
-    """
-    splits: dict[str, set[str]] = {}
-    for split, name in folders:
-        splits.setdefault(name, set()).add(split)
-    longer: dict[str, list[str]] = {}
-    for name in splits:
-        shorter = [o for o in splits if name.startswith(f"{o}_") and not splits[o] & splits[name]]
-        longer.setdefault(max(shorter, key=len, default=name), []).append(name)
-    short: dict[str, str] = {}
-    for name, names in longer.items():
-        alone = not any(splits[one] & splits[other] for one, other in combinations(names, 2))
-        short |= {long: name if alone else long for long in names}
-    return short
+    rows = {file: row.get("label", "") for file, row in table.items()}
+    names = {file: name if parse_label(name) else layout.class_of[file] for file, name in rows.items()}
+    for file, name in names.items():
+        if not name:
+            raise DataError(f"{folder / file}: expected every image in a class folder or named in labels.csv")
+    return list(names.values())

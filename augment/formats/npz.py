@@ -19,6 +19,7 @@ from synthaug.augment.errors import DataError
 from synthaug.augment.formats.npz_writer import write_npz
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages, Splits, concatenate
 from synthaug.augment.labels import normal_first
+from synthaug.augment.levels import as_used
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import Attributes, plain_facts
@@ -60,10 +61,16 @@ def read_npz(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     if not found:
         raise DataError(f"{path}: found no image in it, expected at least one")
     images = concatenate([_labelled(path, arrays, part, None) for part in found])
+    if not _is_ours(arrays):
+        images = replace(images, pixels=as_used(path, images.pixels, reading.levels))
     if found == ["train"] and "divided" not in arrays:
         return images
     sizes = [len(arrays[f"{part}_images"]) for part in found]
     return replace(images, split=np.repeat(found, sizes))
+
+
+def _is_ours(arrays: Arrays) -> bool:
+    return "attributes" in arrays or "train_synthetic" in arrays
 
 
 def read_npz_attributes(path: Path) -> Attributes:

@@ -20,7 +20,7 @@ from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.options import refuse_unheeded
 from synthaug.augment.pseudonym import without_names
-from synthaug.augment.reading import EVERYWHERE, ReadOptions
+from synthaug.augment.reading import EVERYWHERE, NAMING, ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
 from synthaug.augment.transforms import as_asked
 from synthaug.augment.writing import WriteOptions
@@ -61,7 +61,7 @@ FORMATS = {
         write_hdf5,
         ".h5",
         read_hdf5_attributes,
-        reading=("images_from", "label_from", "group_from"),
+        reading=(*NAMING, "levels"),
         writing=("compression", "shard_size"),
         replacing=replacing_set,
         loading="""import h5py
@@ -73,6 +73,7 @@ images, labels, names = file["images"], file["labels"], file.attrs["class_names"
         write_npz,
         ".npz",
         read_npz_attributes,
+        reading=("levels",),
         loading="""import numpy as np
 arrays = np.load("{name}")
 images, labels, names = (arrays[key] for key in ("train_images", "train_labels", "class_names"))""",
@@ -82,7 +83,7 @@ images, labels, names = (arrays[key] for key in ("train_images", "train_labels",
         write_folder,
         "",
         read_facts,
-        reading=HEEDED,
+        reading=(*HEEDED, "label_from", "group_from", "split_from"),
         pictures=".png",
         loading="""from PIL import Image  # ImageFolder's own loader makes 16 bits white
 from torchvision.datasets import ImageFolder
@@ -94,7 +95,7 @@ images = ImageFolder("{name}", loader=Image.open)  # of train/, val/ or test/ wh
         write_dicom,
         "",
         read_facts,
-        reading=("fit", "window", "label_from", "group_from", "skip_bad"),
+        reading=("fit", "window", "label_from", "group_from", "skip_bad", "trust_layout"),
         writing=("modality", "body_part", "laterality", "view", "dicomdir", "jobs"),
         pictures=".dcm",
         loading="""from pathlib import Path
@@ -107,7 +108,7 @@ images = [pydicom.dcmread(path) for path in sorted(Path("{name}").glob("*/*"))]"
         refuse_csv,
         ".csv",
         no_facts,
-        reading=(*HEEDED, "images_from", "label_from", "group_from"),
+        reading=(*HEEDED, *NAMING),
     ),
 }
 

@@ -31,7 +31,8 @@ from synthaug.augment.hdf5.shards import (
     write_shards,
 )
 from synthaug.augment.images import PROVENANCE, LabeledImages, concatenate
-from synthaug.augment.reading import ReadOptions
+from synthaug.augment.options import as_flags
+from synthaug.augment.reading import NAMING, ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream, plain_facts
 from synthaug.augment.writing import WriteOptions
 
@@ -109,10 +110,8 @@ def read_hdf5(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages
         with h5py.File(path, "r") as file:
             if not str(file.attrs.get("schema", "")).startswith("synthaug/"):
                 return read_foreign(path, file, reading)
-            if reading.images_from or reading.label_from or reading.group_from:
-                raise UsageError(
-                    f"--images-from, --label-from, --group-from: {path} is synthaug's own, leave them out"
-                )
+            if any(getattr(reading, name) for name in NAMING):
+                raise UsageError(f"{as_flags(NAMING)}: {path} is synthaug's own, leave them out")
             _require_ours(path, file)
             if not len(file["images"]):
                 raise DataError(f"{path}: found no image in it, expected at least one")

@@ -1,6 +1,6 @@
 """HDF5 files that others made: an array of images beside an array of labels, under whatever names."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,22 @@ import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.files.cache import cached_rows
+from synthaug.augment.files.columns import LABEL, PATIENT, SPLIT, Role, columns_by_role, named
+from synthaug.augment.files.table import split_name
 from synthaug.augment.hdf5.compression import require_filters
 from synthaug.augment.hdf5.shards import sources_of
 from synthaug.augment.images import LabeledImages, Pixels
-from synthaug.augment.labels import class_order
+from synthaug.augment.labels import class_numbers, parse_label
+from synthaug.augment.levels import as_used
+from synthaug.augment.options import as_flags
 from synthaug.augment.reading import ReadOptions
 
-IMAGES = ("images", "imgs")
-LABELS = ("labels",)
+ARRAYS = {
+    "images": Role(("images", "imgs", "image", "img", "pixels", "x"), "images_from"),
+    "label": Role(("labels", *LABEL.known, "y"), "label_from"),
+    "patient_id": Role((*PATIENT.known, "groups"), "group_from", PATIENT.likely),
+    "split": SPLIT,
+}
 LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels"
 ROWS = 256  # decoded at a time
 
@@ -30,32 +38,67 @@ def read_foreign(path: Path, file: h5py.File, reading: ReadOptions) -> LabeledIm
     Raises:
         DataError: an array is missing, or of another shape or type.
     """
-    images = _array(path, file, reading.images_from, IMAGES, "--images-from")
-    labels = _array(path, file, reading.label_from, LABELS, "--label-from")
+    arrays = _arrays(path, file, reading)
+    images, labels = arrays["images"], arrays["label"]
     groups = None
-    if reading.group_from is not None:
-        found = _texts(_column(path, _array(path, file, reading.group_from, (), "--group-from")))
+    if "patient_id" in arrays:
+        found = _texts(_column(path, arrays["patient_id"]))
         rows = [f"row {k}" for k in range(len(found))]  # each whose patient is not known is one of its own
         groups = np.where(np.isin(found, ("", "nan")), rows, found)
+    split = _split(path, arrays["split"]) if "split" in arrays else None
     numbers, names = _classes(path, file, labels)
-    if len({len(images), len(numbers), len(numbers if groups is None else groups)}) > 1:
-        raise DataError(f"{path}: {len(images)} images and {len(numbers)} labels, expected one for each")
+    for name, column in (("labels", numbers), ("patients", groups), ("splits", split)):
+        if column is not None and len(column) != len(images):
+            raise DataError(f"{path}: {len(images)} images and {len(column)} {name}, expected one for each")
     if not len(images):
         raise DataError(f"{path}: found no image in it, expected at least one")
-    return LabeledImages(_pixels(path, file, images, reading.bits or 8), numbers, names, groups=groups)
+    return LabeledImages(
+        as_used(path, _pixels(path, file, images, reading.bits or 8), reading.levels),
+        numbers,
+        names,
+        groups=groups,
+        split=split,
+    )
 
 
-def _array(
-    path: Path, file: h5py.File, asked: str | None, usual: tuple[str, ...], option: str
-) -> h5py.Dataset:
-    for name in (asked,) if asked else usual:
-        if isinstance(file.get(name), h5py.Dataset) and file[name].shape:  # a scalar has no rows
-            return file[name]
-    there: list[str] = []
-    file.visititems(lambda name, item: there.append(name) if isinstance(item, h5py.Dataset) else None)
-    wanted = f"an array {asked}" if asked else f"a file of schema synthaug/1 or 2, or an array {usual[0]}"
-    found = ", ".join(there[:12]) or "nothing"
-    raise DataError(f"{path}: found {found}, expected {wanted} (name another by {option})")
+def _arrays(path: Path, file: h5py.File, options: ReadOptions) -> dict[str, h5py.Dataset]:
+    """The file's arrays by what they tell, those of `ARRAYS`; images and labels are among them.
+
+    Raises:
+        DataError: no array of images or of labels.
+    """
+    there: dict[str, h5py.Dataset] = {}
+    file.visititems(
+        lambda name, item: (
+            there.update({name: item}) if isinstance(item, h5py.Dataset) and item.shape else None
+        )  # a scalar has no rows
+    )
+    for role in ARRAYS.values():
+        asked = getattr(options, role.option)
+        if asked is not None and not named(asked, list(there)):
+            raise _no_array(path, there, f"an array {asked}", role)
+    found = columns_by_role(path, list(there), ARRAYS, options)
+    for name in ("images", "label"):
+        if name not in found:
+            expected = f"a file of schema synthaug/1 or 2, or an array {ARRAYS[name].known[0]}"
+            raise _no_array(path, there, expected, ARRAYS[name])
+    return {role: there[name] for role, name in found.items()}
+
+
+def _no_array(path: Path, there: Collection[str], expected: str, role: Role) -> DataError:
+    found = ", ".join(list(there)[:12]) or "nothing"
+    return DataError(
+        f"{path}: found {found}, expected {expected} (name another by {as_flags([role.option])})"
+    )
+
+
+def _split(path: Path, array: h5py.Dataset) -> npt.NDArray[np.str_]:
+    """(N,) of train, val and test."""
+    texts = _texts(_column(path, array)).tolist()
+    for text in texts:
+        if not split_name(text):
+            raise DataError(f"{path}: {array.name[1:]} holds {text!r}, expected train, val or test")
+    return np.array([split_name(text) for text in texts])
 
 
 def _column(path: Path, array: h5py.Dataset) -> npt.NDArray[Any]:
@@ -80,9 +123,12 @@ def _classes(
     """(N,) labels, and the names they are indices of."""
     values = _column(path, labels)
     if h5py.check_string_dtype(labels.dtype):
-        texts = _texts(values)
-        names = class_order(texts.tolist())
-        return np.array([names.index(text) for text in texts.tolist()], np.int64), names
+        texts = _texts(values).tolist()
+        if missing := [k for k, text in enumerate(texts) if not parse_label(text)]:
+            raise DataError(
+                f"{path}: {labels.name[1:]} is empty in row {missing[0]}, expected a class of each"
+            )
+        return class_numbers(path, texts)
     if values.dtype.kind not in "iub":
         raise DataError(f"{path}: {labels.name[1:]} of type {values.dtype}, expected whole numbers or text")
     numbers = values.astype(np.int64)

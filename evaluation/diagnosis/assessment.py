@@ -24,7 +24,7 @@ from synthaug.evaluation.protocol import (
     left_out,
     parts_of,
 )
-from synthaug.evaluation.score import Score
+from synthaug.evaluation.score import Score, together
 
 Light = Literal["red", "amber", "green"]
 
@@ -54,7 +54,7 @@ class Assessment:
     @property
     def worse(self) -> list[Score]:
         """Scores, overall and of classes, that are worse, allowing for how many are looked at together."""
-        return [score for score in self.scores if score.is_worse(len(self.scores))]
+        return [score for score in self.scores if score.is_worse]
 
     @property
     def copied(self) -> bool:
@@ -148,15 +148,19 @@ def assess(
     return Assessment(
         sets=sets,
         parts=parts,
-        scores=scores,
-        published=published_form(sets, parts, perceptual, seed=seed) if published else [],
+        scores=together(scores),
+        published=together(published_form(sets, parts, perceptual, seed=seed)) if published else [],
         memorization=memory,
         closest=closest,
         findings=diagnose(
             views["reference"],
             views["floor"],
             views["synthetic"],
-            near_copies=None if memory is None else memory.near_copy_shares,
+            near_copies=None
+            if memory is None
+            else memory.near_copy_shares
+            if memory.beyond_chance
+            else (0, 0),
         ),
     )
 

@@ -94,7 +94,8 @@ def diagnose(
         synthetic: what is judged. A class of fewer than ten images is judged with all others only, and
             fewer than ten images that are left to judge are not.
         near_copies: share of near copies of training images among the synthetic and among the held-out
-            images, measured elsewhere; None looks for exact copies of `reference` here.
+            images, where these are more than false alarms explain (`Memorization.beyond_chance`), else zeros;
+            None looks for exact copies of `reference` here.
     """
     real, fresh, left = _measured(reference), _measured(held_out), _measured(synthetic)
     findings = _copies(real, fresh, left, near_copies)
@@ -138,7 +139,7 @@ def _copies(
     here, usual = near or (np.isin(s.statistics.content, known).mean() for s in (made, fresh))
     counts = [(round(share * len(s)), len(s)) for share, s in ((here, made), (usual, fresh))]
     chance = fisher_exact(np.array([[hits, n - hits] for hits, n in counts]), "greater").pvalue
-    if here - usual < SMALLEST_SHARE or chance > CHANCE:
+    if here - usual < SMALLEST_SHARE or (near is None and chance > CHANCE):
         return []
     kind = "near copies of training images" if near else f"among the {len(real)} training images looked at"
     words = f"{here:.1%} of the images are {kind} (held-out real images: {usual:.1%})"

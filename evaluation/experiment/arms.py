@@ -70,6 +70,18 @@ def classical_arms(choice: str) -> list[Arm]:
     return [Arm(recipe.name, "classical", "real", recipe) for recipe in CLASSICAL[choice]]
 
 
+def recipe_named(name: str, choice: str) -> Recipe:
+    """The recipe of a classical arm.
+
+    Raises:
+        UsageError: there is none of this name among the arms.
+    """
+    recipes = {recipe.name: recipe for recipe in CLASSICAL[choice]}
+    if name not in recipes:
+        raise UsageError(f"--reference {name} with --arms {choice}: expected one of {', '.join(recipes)}")
+    return recipes[name]
+
+
 def synthetic_arms(base: Recipe, ratios: tuple[float, ...], choice: str) -> list[Arm]:
     """The best classical recipe with synthetic images, by every procedure asked for."""
     arms = [Arm(with_ratio(base, ratio), "synthetic", "blend", base, ratio) for ratio in ratios]

@@ -1,6 +1,7 @@
 """One training of an experiment and what came of it, in a file of its own: it is never done again."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ class TrainingResult:
     test: Probabilities
     history: list[dict[str, float]]
     trts_auroc: float | None = None
+
+
+def amounts_of(results: Iterable[TrainingResult]) -> list[Amount]:
+    """The amounts of labels, in order."""
+    return list(dict.fromkeys(result.unit.amount for result in results if not result.arm.by_donor))
 
 
 def cell_path(folder: Path, unit: Unit, arm: Arm) -> Path:

@@ -13,9 +13,9 @@ import torch
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.files.processes import ProcessPool
+from synthaug.augment.images import Splits
 from synthaug.augment.progress import progress_bar
 from synthaug.evaluation.experiment.arms import (
-    AUGMENTED,
     Arm,
     Recipe,
     classical_arms,
@@ -23,8 +23,9 @@ from synthaug.evaluation.experiment.arms import (
     donor_arms,
     synthetic_arms,
 )
+from synthaug.evaluation.experiment.choice import reference_recipes
 from synthaug.evaluation.experiment.data import ExperimentData, plan_of
-from synthaug.evaluation.experiment.design import Amount, Design, Unit
+from synthaug.evaluation.experiment.design import Design, Unit
 from synthaug.evaluation.experiment.procedures import train_cell
 from synthaug.evaluation.experiment.results import (
     TrainingResult,
@@ -44,6 +45,7 @@ def conduct(
     *,
     ratios: tuple[float, ...],
     choice: str,
+    reference: Recipe | None = None,
     jobs: int = 1,
     on_progress: OnProgress = lambda text: None,
 ) -> list[TrainingResult]:
@@ -51,15 +53,15 @@ def conduct(
 
     Args:
         choice: of arms, "core" or "full".
+        reference: the recipe that synthetic images are added to; None: chosen by `reference_recipes`.
         jobs: processes.
         on_progress: called in words of what was done.
 
     Raises:
-        DataError: too few images of a class, labelled or synthetic; no test image of one; unlabelled images
-            that are all labelled here, or a donor's.
+        DataError: too few images of a class, labelled or synthetic; fewer than two test patients of one;
+            unlabelled images that are all labelled here, or a donor's.
     """
-    if not all(data.splits.test.counts().values()):
-        raise DataError(f"test images {data.splits.test.counts()}: expected some of every class")
+    _check_held_out(data.splits)
     _check_unlabelled(data, design)
     some = classical_arms(choice)[0].recipe  # plans do not depend on the recipe
     made_of = synthetic_arms(some, ratios, choice)
@@ -70,32 +72,17 @@ def conduct(
         cells = _make_cells(data, [(u, arm) for u in design.units() for arm in first], pool, on_progress)
         second: list[Task] = []
         for amount in design.amounts:
-            base = best_recipe(cells, amount)
-            arms = synthetic_arms(base, ratios, choice)
-            arms += competing_arms(
-                base, donor=data.has_donor, unlabelled=data.unlabelled is not None, choice=choice
-            )
-            arms = [arm for arm in arms if arm.procedure not in impossible]
-            second += [(unit, arm) for unit in design.units(amount) for arm in arms]
+            recipes = reference_recipes(cells, amount, data.splits.val, reference)
+            for unit in design.units(amount):
+                arms = synthetic_arms(recipes[unit], ratios, choice)
+                arms += competing_arms(
+                    recipes[unit],
+                    donor=data.has_donor,
+                    unlabelled=data.unlabelled is not None,
+                    choice=choice,
+                )
+                second += [(unit, arm) for arm in arms if arm.procedure not in impossible]
         return cells + _make_cells(data, second, pool, on_progress)
-
-
-def best_recipe(cells: Iterable[TrainingResult], amount: Amount) -> Recipe:
-    """The reference for this many labels: "balanced + augmentation", unless validation knows a better one.
-
-    Better is a mean validation AUROC higher by more than one standard error of the paired difference.
-    Where validation images are easy all recipes look alike on them, and the plainest one that is ahead by
-    chance would be an easy opponent.
-    """
-    areas: dict[Recipe, dict[Unit, float]] = {}
-    for cell in cells:
-        if cell.arm.role == "classical" and cell.unit.amount == amount:
-            areas.setdefault(cell.arm.recipe, {})[cell.unit] = cell.val_auroc
-    best = max(areas, key=lambda recipe: float(np.mean([*areas[recipe].values()])))
-    if AUGMENTED not in areas or len(areas[AUGMENTED]) < 2:
-        return best
-    ahead = np.array([areas[best][unit] - area for unit, area in areas[AUGMENTED].items()])
-    return best if ahead.mean() > ahead.std(ddof=1) / len(ahead) ** 0.5 else AUGMENTED
 
 
 def trainings(
@@ -109,6 +96,22 @@ def trainings(
     total = sum(arm.classifiers for arm in arms) * len(list(design.units()))
     total += len(shared) * design.donors * design.inits
     return [arm.name for arm in [*arms, *shared]], total
+
+
+def _check_held_out(splits: Splits) -> None:
+    """Raise `DataError` where the comparison would fail after all trainings: a class without its patients."""
+    for name, images, least in (("validation", splits.val, 1), ("test", splits.test, 2)):
+        patients = np.arange(len(images)) if images.groups is None else images.groups
+        counts = {
+            class_name: len(np.unique(patients[images.labels == label]))
+            for label, class_name in enumerate(images.class_names)
+        }
+        if min(counts.values()) < least:
+            what = "images" if images.groups is None else "patients"
+            raise DataError(
+                f"{name} {what} {counts}: expected {least} or more of every class, add {name} images or leave "
+                "the class out"
+            )
 
 
 def _check_unlabelled(data: ExperimentData, design: Design) -> None:

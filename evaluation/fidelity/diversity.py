@@ -67,8 +67,12 @@ def diversity(
         for images, rows in ((sets.synthetic, part.synthetic), (sets.floor, part.floor)):
             first, second = disjoint_pairs(images, rows, pairs, seed)
             values.append(compare_pairs(measures, images, first, images, second))
+        n = min(len(of_measure) for of_set in values for of_measure in of_set.values()) if measures else 0
+        if n < 2:
+            log.warning("diversity of %s left out: %d pairs of different patients, expected 2", part.name, n)
+            continue
         for name, measure in measures.items():
-            made, fresh = (of_set[name] for of_set in values)
+            made, fresh = (of_set[name][:n] for of_set in values)
             protocol = measure.protocol(PAIRS, side)
             scores.append(score_of_pairs(name, part, protocol, made, fresh, n_reference=0))
     return scores
@@ -77,12 +81,16 @@ def diversity(
 def disjoint_pairs(images: LabeledImages, rows: Indices, most: int, seed: int = 0) -> tuple[Indices, Indices]:
     """First and second images of at most so many random pairs among `rows`, each within one class.
 
-    Every image is in one pair at most. The draw depends on the order of the rows, which is that of content.
+    Every image, and every patient where they are known, is in one pair at most: images of one patient are
+    alike, and pairs are independent. The draw depends on the order of the rows, which is that of content.
     """
     rng = np.random.default_rng(seed)
     drawn = []
     for label in np.unique(images.labels[rows]):
         members = rng.permutation(rows[images.labels[rows] == label])
+        if images.groups is not None:
+            members = members[np.unique(images.groups[members], return_index=True)[1]]
+            members = rng.permutation(members)
         drawn.append(members[: len(members) // 2 * 2].reshape(-1, 2))
     chosen = rng.permutation(np.concatenate(drawn))[:most]
     return chosen[:, 0], chosen[:, 1]

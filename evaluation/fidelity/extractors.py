@@ -1,7 +1,7 @@
 """What fidelity is measured in: extractors by name. Adding one is one entry in EXTRACTORS."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import kept
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.jpeg import recode
 from synthaug.augment.transforms import resize, to_unit_range, with_channels
 from synthaug.classifiers.architectures import build_classifier
 from synthaug.classifiers.prediction import predict
@@ -22,6 +23,8 @@ from synthaug.evaluation.fidelity.features import Extractor, Features
 from synthaug.evaluation.fidelity.inception import inception_extractor
 from synthaug.evaluation.fidelity.weights import read_weights, weights_sha256
 from synthaug.evaluation.score import Protocol
+
+CODED = "@jpeg"  # between an extractor's name and the quality that images are coded at before
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def extractors_for(
 ) -> list[Extractor]:
     """Extractors by name: domain, pixels, inception (or inception-768), timm/MODEL.
 
+    With "@jpeg75" behind the name, images are coded as JPEG of that quality first, see `after_coding`.
+
     Args:
         steps: of the domain classifier's training.
 
@@ -61,12 +66,41 @@ def extractors_for(
     """
     extractors = []
     for name in names:
-        kind, _, variant = name.partition("/") if name.startswith("timm") else name.partition("-")
+        plain, _, quality = name.partition(CODED)
+        kind, _, variant = plain.partition("/") if plain.startswith("timm") else plain.partition("-")
         if kind not in EXTRACTORS:
             raise UsageError(f"no extractor {name!r}: expected domain, pixels, inception or timm/MODEL")
         request = Request(real, fabric, variant or None, inception_weights, timm_weights, steps)
-        extractors.append(EXTRACTORS[kind](request))
+        extractor = EXTRACTORS[kind](request)
+        extractors.append(after_coding(extractor, quality) if CODED in name else extractor)
     return extractors
+
+
+def after_coding(extractor: Extractor, quality: str) -> Extractor:
+    """Features of images after one coding as JPEG: real and synthetic ones differ in anatomy, not in coding.
+
+    Real images often went through JPEG before, generated ones did not. Coding at the quality of the real
+    images (`augment.jpeg.class_qualities`), or below, changes the former little and gives the latter the same
+    artefacts.
+
+    Args:
+        quality: on libjpeg's scale.
+
+    Raises:
+        UsageError: no number from 1 to 95.
+    """
+    if not (quality.isdecimal() and 1 <= int(quality) <= 95):
+        raise UsageError(f"{extractor.protocol.name}{CODED}{quality}: expected a JPEG quality from 1 to 95")
+
+    def of_batch(images: LabeledImages) -> Features:
+        return extractor.of_batch(recode(images, [int(quality)] * len(images)))
+
+    protocol = replace(
+        extractor.protocol,
+        name=f"{extractor.protocol.name}{CODED}{quality}",
+        preprocessing=f"JPEG {quality}, {extractor.protocol.preprocessing}",
+    )
+    return Extractor(protocol, of_batch)
 
 
 def domain_extractor(request: Request) -> Extractor:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from synthaug.evaluation.fidelity.features import Features
 from synthaug.evaluation.fidelity.metrics import METRICS
-from synthaug.evaluation.statistics import Estimate
+from synthaug.evaluation.statistics import Estimate, student_quantile
 
 ScoreAll = Callable[[Features, Features, Sequence[str]], dict[str, float]]
 Three = dict[str, npt.NDArray[np.float64]]  # of each metric: value, floor, gap
@@ -38,7 +37,7 @@ def estimate(
     rounds: int = 50,
     seed: int = 0,
 ) -> dict[str, tuple[Estimate, Estimate, Estimate]]:
-    """Value, floor and gap = value - floor of each metric, with 95 % normal intervals from the same subsets.
+    """Value, floor and gap = value - floor of each metric, with 95 % intervals from the same subsets.
 
     A subset is one of all three sets at once, so that the gap's interval knows that value and floor share the
     reference.
@@ -47,7 +46,8 @@ def estimate(
         score_all: (real, other, names) -> values by name.
         reference, floor, synthetic: ten rows or more each.
         names: keys of METRICS.
-        rounds: subsets drawn; the width of an interval is itself uncertain by 70 % / √rounds.
+        rounds: subsets drawn; the width of an interval is itself uncertain by 70 % / √rounds, which Student's
+            quantile of `freedom` allows for.
 
     Returns:
         By name, those that `score_all` gives: values of all rows, intervals within the metric's range.
@@ -72,7 +72,7 @@ def estimate(
         variance = _variance(small, name) * (share / 2) / (1 - share / 2)
         if name in quadratic:
             variance = _of_mixed_order(_variance(large, name), _variance(small, name), share)
-        estimates[name] = _estimates(name, value, np.sqrt(variance))
+        estimates[name] = _estimates(name, value, np.sqrt(variance), freedom(floor, synthetic, rounds))
     return estimates
 
 
@@ -120,14 +120,22 @@ def _variance(drawn: Sequence[Three], name: str) -> npt.NDArray[np.float64]:
     return np.asarray(np.var([values[name] for values in drawn], axis=0, ddof=1))
 
 
+def freedom(floor: Features, synthetic: Features, rounds: int) -> int:
+    """Degrees of freedom of an interval: subsets drawn, or images or patients of a set, less one."""
+    sizes = [
+        len(one.vectors) if one.groups is None else len(np.unique(one.groups)) for one in (floor, synthetic)
+    ]
+    return max(1, min(rounds, *sizes) - 1)
+
+
 def _estimates(
-    name: str, values: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]
+    name: str, values: npt.NDArray[np.float64], errors: npt.NDArray[np.float64], freedom: float
 ) -> tuple[Estimate, Estimate, Estimate]:
     metric = METRICS[name]
     lowest, highest = metric.lowest, metric.highest
     widest = highest - lowest
     ranges = ((lowest, highest), (lowest, highest), (-widest, widest))
-    half = float(stats.norm.ppf((1 + LEVEL) / 2)) * errors
+    half = student_quantile((1 - LEVEL) / 2, freedom) * errors
     value, floor, gap = (
         Estimate(float(v), float(max(v - h, low)), float(min(v + h, high)), LEVEL)
         for v, h, (low, high) in zip(values, half, ranges, strict=True)

@@ -135,6 +135,7 @@ def nearest_real(sets: Sets, parts: Sequence[Part], perceptual: Perceptual | Non
                     fresh,
                     n_reference=int(searched.sum()),
                     patients=patients_of(sets.floor, rows["floor"][at["floor"]]),
+                    made_patients=patients_of(sets.synthetic, rows["synthetic"][at["synthetic"]]),
                 )
             )
     return scores
@@ -222,6 +223,7 @@ def score_of_pairs(
     *,
     n_reference: int,
     patients: npt.NDArray[np.str_] | None = None,
+    made_patients: npt.NDArray[np.str_] | None = None,
     matched: bool = False,
     note: str = "",
 ) -> Score:
@@ -232,32 +234,45 @@ def score_of_pairs(
     Args:
         made, fresh: (N,) each, N of 2 or more.
         patients: (N,) of `fresh`; images of one patient count as one draw in the standard error.
+        made_patients: (N,) of `made`, where what is judged has patients, as real images do.
         matched: entry i of both shares an image, so the gap is a mean of differences.
     """
+    gap, freedom = (
+        _mean(made - fresh, patients) if matched else _difference(made, fresh, made_patients, patients)
+    )
     return Score(
         metric=metric,
         part=part.name,
         protocol=protocol,
-        value=_mean(made),
-        floor=_mean(fresh, patients),
-        gap=_mean(made - fresh, patients) if matched else _difference(made, fresh, patients),
+        value=_mean(made, made_patients)[0],
+        floor=_mean(fresh, patients)[0],
+        gap=gap,
         better="floor",
         n_reference=n_reference,
         n=len(made),
         note=note,
+        freedom=freedom,
     )
 
 
-def _mean(values: Values, patients: npt.NDArray[np.str_] | None = None) -> Estimate:
-    return interval(float(values.mean()), *_error(values, patients))
+def _mean(values: Values, patients: npt.NDArray[np.str_] | None = None) -> tuple[Estimate, float]:
+    """With its degrees of freedom."""
+    error, freedom = _error(values, patients)
+    return interval(float(values.mean()), error, freedom), freedom
 
 
-def _difference(made: Values, fresh: Values, patients: npt.NDArray[np.str_] | None) -> Estimate:
-    sides = [_error(made, None), _error(fresh, patients)]
+def _difference(
+    made: Values,
+    fresh: Values,
+    made_patients: npt.NDArray[np.str_] | None,
+    patients: npt.NDArray[np.str_] | None,
+) -> tuple[Estimate, float]:
+    """With its degrees of freedom (Welch 1947)."""
+    sides = [_error(made, made_patients), _error(fresh, patients)]
     errors, freedoms = np.array([error for error, _ in sides]) ** 2, np.array([free for _, free in sides])
     total = float(errors.sum())
     freedom = total**2 / float((errors**2 / freedoms).sum()) if total else float(freedoms.sum())
-    return interval(float(made.mean() - fresh.mean()), total**0.5, freedom)
+    return interval(float(made.mean() - fresh.mean()), total**0.5, freedom), freedom
 
 
 def _error(values: Values, patients: npt.NDArray[np.str_] | None) -> tuple[float, int]:

@@ -16,7 +16,7 @@ import numpy as np
 from synthaug.augment.images import Indices, LabeledImages
 from synthaug.augment.transforms import resize_pixels, to_unit_range
 from synthaug.evaluation.fidelity.features import Features
-from synthaug.evaluation.fidelity.jackknife import estimate
+from synthaug.evaluation.fidelity.jackknife import estimate, freedom
 from synthaug.evaluation.fidelity.metrics import score_all
 from synthaug.evaluation.fidelity.pairs import (
     compare_pairs,
@@ -134,6 +134,7 @@ def pixel_fd(sets: Sets, part: Part) -> Score:
         n_reference=len(part.reference),
         n=part.n,
         note=few if part.n <= dimensions else "",
+        freedom=freedom(fresh, made, SUBSETS),
     )
 
 

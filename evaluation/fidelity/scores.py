@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from synthaug.evaluation.fidelity.features import Extractor
-from synthaug.evaluation.fidelity.jackknife import estimate
+from synthaug.evaluation.fidelity.jackknife import estimate, freedom
 from synthaug.evaluation.fidelity.metrics import METRICS, available, score_all
 from synthaug.evaluation.protocol import Part, Sets
 from synthaug.evaluation.score import Score
@@ -52,6 +52,7 @@ def fidelity_scores(
                         n_reference=len(part.reference),
                         n=part.n,
                         note=few if part.n < minimum else metric.caution(synthetic),
+                        freedom=freedom(floor, synthetic, rounds),
                     )
                 )
     return scores

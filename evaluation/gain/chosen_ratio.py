@@ -1,72 +1,121 @@
 """The ratio that validation images choose: synthetic images only where they earn their place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import UsageError
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.experiment.arms import CHOSEN, Arm
+from synthaug.evaluation.experiment.choice import Scored, best_option, cross_fitted, scored
+from synthaug.evaluation.experiment.design import Amount, Unit
 from synthaug.evaluation.experiment.results import TrainingResult
-from synthaug.evaluation.experiment.schedule import best_recipe
-from synthaug.evaluation.gain.comparison import amounts_of
-from synthaug.evaluation.gain.hierarchy import patients_of_rarest_class, resampled_scores
+from synthaug.evaluation.influence import contributions, variance_over_patients
 from synthaug.evaluation.statistics import Probabilities
 
-ROUNDS = 300  # of the bootstrap over validation patients
+ONE_ERROR = float(stats.norm.cdf(1))  # how often one option that is worth nothing leads by less than an error
 
 
-def chosen_ratio(predictions: Mapping[float, Sequence[Probabilities]], val: LabeledImages) -> float:
-    """The ratio of the highest validation AUROC, if it leads ratio 0 by more than one standard error, else 0.
+@dataclass(frozen=True)
+class RatioChoice:
+    """What validation images say of one classifier's ratio of synthetic images.
 
-    The best of several ratios is ahead by chance where validation images are few. So the plainest is kept
-    unless it is beaten by more than the standard error: the rule by which Breiman et al. (1984, section
-    3.4.3) choose the size of a tree. The error is that of the paired difference, for other validation
-    patients.
+    Attributes:
+        ratio: that is chosen; 0 where none leads by enough.
+        best: the ratio above 0 of the highest mean validation AUROC.
+        lead: of `best` over ratio 0, in validation AUROC. It is too high where `best` won by luck.
+        standard_error: of the lead, for other trainings and other validation patients.
+        needed: the lead from which `best` is taken.
+    """
+
+    ratio: float
+    best: float
+    lead: float
+    standard_error: float
+    needed: float
+
+    @property
+    def sentence(self) -> str:
+        """The choice and what it is worth."""
+        verdict = "taken" if self.ratio else "not taken, the ratio is 0"
+        return (
+            f"Ratio {self.best:g} leads ratio 0 by {self.lead:+.4f} validation AUROC (standard error "
+            f"{self.standard_error:.4f}); it is taken from {self.needed:.4f} on: {verdict}."
+        )
+
+
+def choose_ratio(predictions: Mapping[float, Sequence[Probabilities]], val: LabeledImages) -> RatioChoice:
+    """The ratio of the highest mean validation AUROC, if its lead over 0 is more than luck, else 0.
+
+    The best of k ratios leads by luck of training and by luck of validation patients. The lead that is needed
+    has the same chance for the best of k ratios that are worth nothing as one standard error has for a single
+    one (16 %; Breiman et al. 1984 take one standard error). Luck of training is what trainings of one ratio
+    differ by, pooled over ratios.
 
     Args:
         predictions: by ratio, 0 among them: (N, K) probabilities of the validation images by each of its
-            trainings, whose AUROCs are averaged.
+            trainings; two or more of every ratio.
 
-    Returns:
-        A key of `predictions`; the smaller among equals, and 0 where patients are too few for a standard
-        error.
+    Raises:
+        UsageError: no ratio 0, or a ratio with one training, which shows no luck of training.
+        DataError: a class with fewer than two validation patients.
     """
-    area = {
-        ratio: float(np.mean([auroc(val.labels, p) for p in answers]))
-        for ratio, answers in predictions.items()
+    if 0 not in predictions or min(map(len, predictions.values())) < 2 or len(predictions) < 2:
+        counts = {ratio: len(each) for ratio, each in predictions.items()}
+        raise UsageError(f"trainings by ratio {counts}: expected ratio 0 and others, two or more of each")
+    found = {
+        ratio: [contributions(auroc, val.labels, p) for p in each] for ratio, each in predictions.items()
     }
-    best = max(sorted(area), key=lambda ratio: area[ratio])
-    if best == 0:
-        return 0.0
-    try:
-        patients = patients_of_rarest_class(val.labels, val.groups)
-        drawn = {
-            ratio: resampled_scores(auroc, val.labels, predictions[ratio], val.groups, ROUNDS, seed=0).mean(0)
-            for ratio in (0.0, best)
-        }
-    except DataError:
-        return 0.0
-    # a bootstrap of so many patients finds (patients - 1) / patients of the variance
-    error = float((drawn[best] - drawn[0.0]).std(ddof=1)) * (patients / (patients - 1)) ** 0.5
-    return best if area[best] - area[0.0] > error else 0.0
+    areas = {ratio: np.array([area for area, _ in each]) for ratio, each in found.items()}
+    best = max((ratio for ratio in sorted(areas) if ratio), key=lambda ratio: float(areas[ratio].mean()))
+    freedom = sum(len(each) - 1 for each in areas.values())
+    of_training = sum(float(each.var(ddof=1)) * (len(each) - 1) for each in areas.values()) / freedom
+    contributed = [np.mean([own for _, own in found[ratio]], axis=0) for ratio in (best, 0)]
+    of_patients = float(variance_over_patients(contributed[0] - contributed[1], val.labels, val.groups))
+    error = (of_training * (1 / len(areas[best]) + 1 / len(areas[0])) + of_patients) ** 0.5
+    needed = error * float(stats.t.ppf(ONE_ERROR ** (1 / (len(areas) - 1)), freedom))
+    lead = float(areas[best].mean() - areas[0].mean())
+    return RatioChoice(best if lead > needed else 0.0, best, lead, error, needed)
 
 
-def with_chosen_ratio(cells: Sequence[TrainingResult], val: LabeledImages) -> list[TrainingResult]:
-    """The cells and, for every labelled subset, those of the ratio that validation images choose for it."""
+def with_chosen_ratio(
+    results: Sequence[TrainingResult], references: Mapping[Amount, str], val: LabeledImages
+) -> list[TrainingResult]:
+    """The results and, for every labelled subset, those of the ratio that its other subsets choose.
+
+    With one labelled subset nothing else can choose for it: the arm is shown then and never decides.
+
+    Args:
+        results: of `with_reference`, with the names of its references.
+    """
     chosen: list[TrainingResult] = []
-    for amount in amounts_of(cells):
-        base = best_recipe(cells, amount)
-        candidates: dict[tuple[int, int], dict[float, list[TrainingResult]]] = {}
-        for cell in cells:
-            blended = cell.arm.procedure == "blend" or cell.arm.role == "classical"
-            if blended and cell.unit.amount == amount and cell.arm.recipe == base:
-                of_subset = candidates.setdefault((cell.unit.donor, cell.unit.subset), {})
-                of_subset.setdefault(cell.arm.ratio, []).append(cell)
-        for by_ratio in candidates.values():
-            ratio = chosen_ratio({r: [c.val for c in of_ratio] for r, of_ratio in by_ratio.items()}, val)
-            arm = Arm(CHOSEN, "synthetic", "chosen", base, ratio)
-            chosen += [replace(cell, arm=arm) for cell in by_ratio[ratio]]
-    return [*cells, *chosen]
+    for amount, reference in references.items():
+        by_ratio: dict[float, dict[Unit, TrainingResult]] = {0.0: {}}
+        for result in results:
+            if result.unit.amount != amount or result.arm.by_donor:
+                continue
+            if result.arm.name == reference:
+                by_ratio[0.0][result.unit] = result
+            elif result.arm.procedure == "blend":
+                by_ratio.setdefault(result.arm.ratio, {})[result.unit] = result
+        if len(by_ratio) == 1:
+            continue
+        options: dict[float, dict[Unit, Scored]] = {
+            ratio: {unit: scored(result, val) for unit, result in by_ratio[ratio].items()}
+            for ratio in sorted(by_ratio)
+        }
+        several = len({(unit.donor, unit.subset) for unit in options[0.0]}) > 1
+        ratios = (
+            cross_fitted(options, 0.0, val)
+            if several
+            else dict.fromkeys(options[0.0], best_option(options, 0.0, val))
+        )
+        for unit, ratio in ratios.items():
+            if unit in by_ratio[ratio]:
+                of = by_ratio[ratio][unit]
+                arm = Arm(CHOSEN, "synthetic" if several else "shown", "chosen", of.arm.recipe, ratio)
+                chosen.append(replace(of, arm=arm))
+    return [*results, *chosen]

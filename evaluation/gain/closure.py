@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import stats
 
-from synthaug.evaluation.gain.hierarchy import Difference, Values
+from synthaug.evaluation.hierarchy import Difference
+from synthaug.evaluation.influence import Values
 from synthaug.evaluation.statistics import Estimate
 
 

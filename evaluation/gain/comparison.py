@@ -1,29 +1,32 @@
 """From trainings to a word: what synthetic images gain over the best classical arm, and whether it counts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.images import LabeledImages
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.classification import AurocOver, accuracy, balanced_accuracy, decide
 from synthaug.evaluation.experiment.arms import Role
+from synthaug.evaluation.experiment.choice import path
 from synthaug.evaluation.experiment.design import Amount, Unit
 from synthaug.evaluation.experiment.results import TrainingResult
-from synthaug.evaluation.experiment.schedule import best_recipe
 from synthaug.evaluation.gain.closure import gap_closure
-from synthaug.evaluation.gain.hierarchy import Difference, PairedTraining, holm, paired_difference
 from synthaug.evaluation.gain.rare_classes import rare_classes
+from synthaug.evaluation.gain.winner import selection_adjusted
+from synthaug.evaluation.hierarchy import Difference, holm, nested_difference
+from synthaug.evaluation.influence import Values, contributions
 from synthaug.evaluation.statistics import Estimate, ScoreFunction
 
 Verdict = Literal["helps", "no evidence", "harms"]
 ALPHA = 0.05
 
-Pairs = Mapping[
-    Unit, tuple[TrainingResult, TrainingResult]
-]  # the arm's and the reference's training, by the latter's unit
+# the arm's and the reference's training, by the latter's unit
+Pairs = Mapping[Unit, tuple[TrainingResult, TrainingResult]]
+Overlap = Mapping[Amount, float]  # share of the training patients that two clusters have in common
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,13 @@ class Gain:
         p_value: after Holm where the arm decides.
         verdict: of arms that decide; None for the others.
         difference: what the interval comes from.
-        accuracy, balanced_accuracy: the same difference at thresholds tuned on validation images, 95 %: asked
-            for by many, never deciding.
+        adjusted: where there is evidence, the effect behind it: AUROC differences that pass a test are too
+            high on average (`selection_adjusted`); else None.
+        new_patients: 95 % interval of AUROC for other training patients than these; None where their overlap
+            is not known. Infinite where every subset has all patients.
+        accuracy, balanced_accuracy: the same difference at the thresholds that were tuned on these validation
+            images, 95 %: asked for by many, never deciding. What other validation images would have set the
+            thresholds to is not in the interval.
         rare_auroc: the same difference of the mean AUROC over the rare classes, 95 %, never deciding; None
             where no class is rare.
         closure: the share of the gap to the ceiling that it closes, 95 %; None of the ceiling itself, and
@@ -51,6 +59,8 @@ class Gain:
     p_value: float
     verdict: Verdict | None
     difference: Difference
+    adjusted: float | None
+    new_patients: Estimate | None
     accuracy: Estimate
     balanced_accuracy: Estimate
     rare_auroc: Estimate | None = None
@@ -68,18 +78,24 @@ def arm_names(cells: Iterable[TrainingResult], amount: Amount) -> list[str]:
     return list(dict.fromkeys(c.arm.name for c in cells if c.arm.by_donor or c.unit.amount == amount))
 
 
-def amounts_of(cells: Iterable[TrainingResult]) -> list[Amount]:
-    """The amounts of labels, in order."""
-    return list(dict.fromkeys(cell.unit.amount for cell in cells if not cell.arm.by_donor))
+def compare(
+    cells: Sequence[TrainingResult],
+    test: LabeledImages,
+    references: Mapping[Amount, str],
+    *,
+    alpha: float = ALPHA,
+    overlaps: Overlap | None = None,
+) -> list[Gain]:
+    """Every other arm against the reference of its amount of labels.
 
+    Those that decide share an error of `alpha` after Holm (1979): one false *helps* among all of them happens
+    in at most one experiment of forty. "Synthetic only" never decides: nobody throws the real images away.
 
-def compare(cells: Sequence[TrainingResult], test: LabeledImages) -> list[Gain]:
-    """Every other arm against the best classical one.
-
-    Those that decide share an error of 5 % after Holm (1979): one false *helps* among all of them happens in
-    at most one experiment of twenty. "Synthetic only" never decides: nobody throws the real images away.
+    Args:
+        references: by amount, the name of the arm without synthetic images that the others are held against.
+        alpha: the error of this look; 5 % unless more looks are planned.
+        overlaps: by amount; without, no interval for new training patients.
     """
-    references = {amount: best_recipe(cells, amount).name for amount in amounts_of(cells)}
     pairs: dict[tuple[Amount, str], Pairs] = {}
     roles: dict[str, Role] = {}
     for amount, reference in references.items():
@@ -89,13 +105,16 @@ def compare(cells: Sequence[TrainingResult], test: LabeledImages) -> list[Gain]:
             roles[name] = ours[0].arm.role
             if roles[name] != "classical":
                 pairs[amount, name] = paired_cells(ours, theirs)
-    differences = {key: _difference(auroc, of_one, test) for key, of_one in pairs.items()}
-    deciding = holm({key: d for key, d in differences.items() if roles[key[1]] == "synthetic"}, ALPHA)
+    scores = _Scores(test)
+    differences = {key: scores.difference(auroc, of_one) for key, of_one in pairs.items()}
+    deciding = holm({key: d for key, d in differences.items() if roles[key[1]] == "synthetic"}, alpha)
     ceilings = {amount: (amount, name) for amount, name in differences if roles[name] == "ceiling"}
     rare = rare_classes(cells)
     gains = []
     for (amount, name), difference in differences.items():
         step, of_one, top = deciding.get((amount, name)), pairs[amount, name], ceilings.get(amount)
+        overlap = (overlaps or {}).get(amount)
+        verdict = None if step is None else verdict_of(step.estimate, step.rejected)
         gains.append(
             Gain(
                 amount,
@@ -104,14 +123,16 @@ def compare(cells: Sequence[TrainingResult], test: LabeledImages) -> list[Gain]:
                 references[amount],
                 difference.interval(1 - ALPHA) if step is None else step.estimate,
                 difference.p_value if step is None else step.p_adjusted,
-                None if step is None else _verdict(step.estimate, step.rejected),
+                verdict,
                 difference,
-                _difference(accuracy, of_one, test, _decided).interval(1 - ALPHA),
-                _difference(balanced_accuracy, of_one, test, _decided).interval(1 - ALPHA),
-                _difference(AurocOver(rare), of_one, test).interval(1 - ALPHA) if rare else None,
+                _adjusted(difference, step.estimate) if step is not None and step.rejected else None,
+                None if overlap is None else difference.for_new_patients(overlap, 1 - ALPHA),
+                scores.difference(accuracy, of_one).interval(1 - ALPHA),
+                scores.difference(balanced_accuracy, of_one).interval(1 - ALPHA),
+                scores.difference(AurocOver(rare), of_one).interval(1 - ALPHA) if rare else None,
                 None
                 if top is None or roles[name] == "ceiling"
-                else _closure(difference, differences[top], of_one, pairs[top], test),
+                else _closure(difference, differences[top], of_one, pairs[top], scores),
             )
         )
     return gains
@@ -127,39 +148,51 @@ def paired_cells(
     return {unit: (arm, reference) for unit, (arm, reference) in pairs.items() if arm is not None}
 
 
-def _probabilities(cell: TrainingResult) -> npt.NDArray[Any]:
-    return cell.test
+class _Scores:
+    """Scores of trainings on the test images, each computed once."""
 
+    def __init__(self, test: LabeledImages):
+        self.test = test
+        self._known: dict[tuple[ScoreFunction, int, float | None], tuple[float, Values]] = {}
 
-def _decided(cell: TrainingResult) -> npt.NDArray[Any]:
-    """At the threshold tuned on validation images."""
-    return decide(cell.test, cell.threshold)
+    def difference(self, score: ScoreFunction, pairs: Pairs) -> Difference:
+        """Of the arm and its reference."""
+        scored = [(self._of(score, arm), self._of(score, reference)) for arm, reference in pairs.values()]
+        return nested_difference(
+            [path(unit) for unit in pairs],
+            [arm[0] - reference[0] for arm, reference in scored],
+            [arm[1] - reference[1] for arm, reference in scored],
+            self.test.labels,
+            self.test.groups,
+        )
 
-
-def _difference(
-    score: ScoreFunction,
-    pairs: Pairs,
-    test: LabeledImages,
-    output: Callable[[TrainingResult], npt.NDArray[Any]] = _probabilities,
-) -> Difference:
-    trainings = [
-        PairedTraining(unit.donor, unit.subset, unit.init, output(arm), output(reference))
-        for unit, (arm, reference) in pairs.items()
-    ]
-    return paired_difference(score, test.labels, trainings, test.groups)
+    def _of(self, score: ScoreFunction, cell: TrainingResult) -> tuple[float, Values]:
+        key = score, id(cell.test), cell.threshold
+        if key not in self._known:
+            outputs: npt.NDArray[Any] = cell.test
+            if score in (accuracy, balanced_accuracy):
+                outputs = decide(cell.test, cell.threshold)
+            self._known[key] = contributions(score, self.test.labels, outputs)
+        return self._known[key]
 
 
 def _closure(
-    arm: Difference, ceiling: Difference, ours: Pairs, tops: Pairs, test: LabeledImages
+    arm: Difference, ceiling: Difference, ours: Pairs, tops: Pairs, scores: _Scores
 ) -> Estimate | None:
     """None, too, where the ceiling lacks a training that the arm has, or the other way round."""
     if ceiling.value <= 0 or ours.keys() != tops.keys():
         return None
     between = {unit: (cell, tops[unit][0]) for unit, (cell, _) in ours.items()}
-    return gap_closure(arm, ceiling, _difference(auroc, between, test), 1 - ALPHA)
+    return gap_closure(arm, ceiling, scores.difference(auroc, between), 1 - ALPHA)
 
 
-def _verdict(estimate: Estimate, rejected: bool) -> Verdict:
+def _adjusted(difference: Difference, estimate: Estimate) -> float:
+    error = float(np.hypot(difference.over_trainings, difference.over_patients))
+    return selection_adjusted(difference.value, error, (estimate.high - estimate.low) / 2)
+
+
+def verdict_of(estimate: Estimate, rejected: bool) -> Verdict:
+    """Of an arm that decides: what Holm's step says, and its direction."""
     if not rejected:
         return "no evidence"
     return "helps" if estimate.value > 0 else "harms"

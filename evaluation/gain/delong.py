@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats import contingency_tables
 
 from synthaug.augment.errors import DataError
+from synthaug.evaluation.influence import placements
 from synthaug.evaluation.statistics import Estimate, Labels, Probabilities
 
 FEW_DISCORDANT = 25  # below, the chi-squared approximation of McNemar's test is poor: the binomial is exact
@@ -63,27 +63,6 @@ def delong(labels: Labels, arm: Probabilities, reference: Probabilities) -> Auro
     lost = np.subtract(*of_negatives)  # (negatives,)
     variance = gain.var(ddof=1) / len(gain) + lost.var(ddof=1) / len(lost)
     return AurocDifference(float(gain.mean()), float(np.sqrt(variance)))
-
-
-def placements(
-    positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Of each positive the share of negatives it outranks, of each negative the share of positives above it.
-
-    Ties count half. Both average to the AUROC. An image's rank among all, less its rank within its class, is
-    the number of the other class below it.
-
-    Args:
-        positive: (N,).
-        scores: (N,).
-
-    Returns:
-        (positives,) and (negatives,), in 0 to 1.
-    """
-    ranks = stats.rankdata(scores)
-    below_positives = ranks[positive] - stats.rankdata(scores[positive])
-    below_negatives = ranks[~positive] - stats.rankdata(scores[~positive])
-    return below_positives / len(below_negatives), 1 - below_negatives / len(below_positives)
 
 
 @dataclass(frozen=True)

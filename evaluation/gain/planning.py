@@ -1,16 +1,21 @@
 """How many labelled subsets an experiment needs, and how small an effect it can find."""
 
 from bisect import bisect_left
+from functools import lru_cache
 from typing import TypedDict, Unpack
 
 import numpy as np
-from scipy import optimize, stats
+import numpy.typing as npt
+from scipy import optimize, special, stats
 
 from synthaug.augment.errors import UsageError
-from synthaug.evaluation.gain.hierarchy import Difference
+from synthaug.evaluation.hierarchy import Difference
+from synthaug.evaluation.influence import Values
+from synthaug.evaluation.statistics import Labels, student_quantile
 
 ALPHA = 0.05
 MOST_SUBSETS = 10_000
+ASSUMED_AREA, ASSUMED_CORRELATION = 0.85, 0.9  # before any was trained
 QUANTILES = (np.arange(2000) + 0.5) / 2000  # of the standard deviation that an experiment happens to find
 
 
@@ -58,12 +63,17 @@ def power(
     if subsets < 2:
         raise UsageError(f"subsets {subsets}: expected 2 or more, one does not show its own spread")
     p = alpha / comparisons
-    found_sd = sd * np.sqrt(stats.chi2.ppf(QUANTILES, subsets - 1) / (subsets - 1))
-    of_subsets = found_sd / subsets**0.5 * stats.t.isf(p / 2, subsets - 1)
-    half = np.hypot(of_subsets, over_patients * stats.t.isf(p / 2, patient_freedom))  # (quantiles,)
+    of_subsets = sd * _sampled_sd(subsets - 1) / subsets**0.5 * student_quantile(p / 2, subsets - 1)
+    half = np.hypot(of_subsets, over_patients * student_quantile(p / 2, patient_freedom))  # (quantiles,)
     error = np.hypot(sd / subsets**0.5, over_patients)
-    outside = stats.norm.sf((half - effect) / error) + stats.norm.cdf((-half - effect) / error)
+    outside = special.ndtr((effect - half) / error) + special.ndtr((-half - effect) / error)
     return float(outside.mean())
+
+
+@lru_cache(maxsize=256)
+def _sampled_sd(freedom: int) -> Values:
+    """(quantiles,) what a standard deviation of 1 may be found to be."""
+    return np.asarray(np.sqrt(stats.chi2.ppf(QUANTILES, freedom) / freedom))
 
 
 def subsets_needed(effect: float, sd: float, *, target: float = 0.8, **terms: Unpack[Terms]) -> int:
@@ -120,6 +130,32 @@ def pilot_sd(pilot: Difference, assurance: float = 0.8) -> float:
     freedom = pilot.clusters - 1
     sd = pilot.over_trainings * pilot.clusters**0.5
     return float(sd * np.sqrt(freedom / stats.chi2.ppf(1 - assurance, freedom)))
+
+
+def expected_over_patients(labels: Labels, groups: npt.NDArray[np.generic] | None) -> tuple[float, float]:
+    """The error over test patients of an AUROC difference before anything was trained, and its freedom.
+
+    Hanley & McNeil (1982, Radiology 143:29) give the variance of an AUROC from the numbers of cases, and
+    (1983, Radiology 148:839) that of the difference of two on the same cases, from their correlation. Both
+    are assumed: an AUROC of .85, and a correlation of .9 between two trainings that differ in some images.
+    With more than two classes the mean over classes, each against the rest.
+
+    Args:
+        labels, groups: (N,) of the test images; patients count as cases, where they are known.
+    """
+    patients = np.arange(len(labels)) if groups is None else groups
+    cases = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
+    rest = [len(np.unique(patients[labels != label])) for label in np.unique(labels)]
+    variances = [_variance_of_area(*counts) for counts in zip(cases, rest, strict=True)]
+    alone = variances[0] if len(cases) == 2 else sum(variances) / len(cases) ** 2
+    return float((2 * alone * (1 - ASSUMED_CORRELATION)) ** 0.5), float(max(1, min(cases) - 1))
+
+
+def _variance_of_area(positives: int, negatives: int) -> float:
+    area = ASSUMED_AREA
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
+    return (area * (1 - area) + spread) / (positives * negatives)
 
 
 def _check(sd: float, comparisons: int, alpha: float, over_patients: float) -> None:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthaug.augment.images import Splits
+from synthaug.evaluation.experiment.arms import Recipe
+from synthaug.evaluation.experiment.design import Amount
 from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.chosen_ratio import with_chosen_ratio
-from synthaug.evaluation.gain.comparison import Gain, Verdict, compare
+from synthaug.evaluation.gain.comparison import ALPHA, Gain, Verdict, compare
+from synthaug.evaluation.gain.overlap import overlaps_of
 from synthaug.evaluation.gain.planning import pilot_sd, smallest_effect
+from synthaug.evaluation.gain.reference import with_reference
 from synthaug.evaluation.statistics import Estimate
 
 WORDS = {
@@ -23,29 +27,71 @@ MOST = 0.5  # an AUROC gains no more over chance
 
 
 @dataclass(frozen=True)
+class Looks:
+    """How often an experiment is concluded from while it grows; the error is divided among the looks.
+
+    Attributes:
+        number: of this look, from 1.
+        planned: fixed before the first. Each spends an equal part of the error, so that a false verdict at
+            any of them is no more likely than at one (Bonferroni's spending; Lan & DeMets 1983 have others).
+    """
+
+    number: int = 1
+    planned: int = 1
+
+    @property
+    def alpha(self) -> float:
+        """The error of one look."""
+        return ALPHA / self.planned
+
+
+ONE_LOOK = Looks()
+
+
+@dataclass(frozen=True)
 class Experiment:
     """All trainings, the gains, and the word on the whole.
 
     Attributes:
+        cells: results, among them those of the ratio that validation images choose.
+        references: by amount, the arm without synthetic images that others are held against.
         decisive: the gain that the word is about.
         smallest_effect: that this experiment would have found (`smallest_found`), or None.
     """
 
     cells: list[TrainingResult]
+    references: dict[Amount, str]
     gains: list[Gain]
     verdict: Verdict
     sentence: str
     decisive: Gain
     smallest_effect: float | None
+    looks: Looks = ONE_LOOK
 
 
-def compare_arms(cells: Sequence[TrainingResult], splits: Splits) -> Experiment:
-    """Compare the arms of finished cells and conclude: validation images choose, test images decide."""
-    every = with_chosen_ratio(cells, splits.val)
-    gains = compare(every, splits.test)
-    verdict, sentence = conclude(gains)
+def compare_arms(
+    results: Sequence[TrainingResult],
+    splits: Splits,
+    *,
+    reference: Recipe | None = None,
+    looks: Looks = ONE_LOOK,
+    donor_share: float = 0.0,
+) -> Experiment:
+    """Compare the arms of finished trainings and conclude: validation images choose, test images decide.
+
+    Args:
+        reference: chosen before the experiment; None: on validation images, for each subset by the others.
+        looks: at this experiment, planned and had.
+        donor_share: of the training patients that belong to the donor, where one is drawn anew each time.
+    """
+    beside, references = with_reference(results, splits.val, reference)
+    every = with_chosen_ratio(beside, references, splits.val)
+    overlaps = overlaps_of(every, references, len(splits.train), donor_share)
+    gains = compare(every, splits.test, references, alpha=looks.alpha, overlaps=overlaps)
     decisive = decisive_gain(gains)[1]
-    return Experiment(every, gains, verdict, sentence, decisive, smallest_found(decisive, gains))
+    smallest = smallest_found(decisive, gains, looks.alpha)
+    verdict, sentence = conclude(gains, looks, smallest)
+    return Experiment(every, references, gains, verdict, sentence, decisive, smallest, looks)
 
 
 def decisive_gain(gains: Sequence[Gain]) -> tuple[Verdict, Gain]:
@@ -62,24 +108,28 @@ def decisive_gain(gains: Sequence[Gain]) -> tuple[Verdict, Gain]:
     return verdict, extreme(shown, key=lambda gain: gain.auroc.value)
 
 
-def conclude(gains: Sequence[Gain]) -> tuple[Verdict, str]:
-    """The verdict of `decisive_gain`, and it in words."""
+def conclude(
+    gains: Sequence[Gain], looks: Looks = ONE_LOOK, smallest: float | None = None
+) -> tuple[Verdict, str]:
+    """The verdict of `decisive_gain`, and it in words; with the smallest effect of `smallest_found`."""
     verdict, gain = decisive_gain(gains)
     sentence = (
         f"{WORDS[verdict]}: {gain.arm} against {gain.reference}, with {gain.amount}, changes AUROC by "
         f"{change(gain.auroc)}."
     )
     more = [
+        _selected(gain, gains),
         _harming(verdict, gains),
-        _missed(gain, gains),
+        _missed(smallest),
         _accuracy(gain),
         _closure(gain),
         _competitor(gain, gains),
+        _looked(looks),
     ]
     return verdict, " ".join(filter(None, [sentence, *more]))
 
 
-def smallest_found(gain: Gain, gains: Sequence[Gain]) -> float | None:
+def smallest_found(gain: Gain, gains: Sequence[Gain], alpha: float = ALPHA) -> float | None:
     """The smallest true AUROC effect that Holm's first step finds with 80 % power: what a null leaves open.
 
     From the errors of this experiment, not from its effect. The spread between trainings is the upper limit
@@ -99,6 +149,7 @@ def smallest_found(gain: Gain, gains: Sequence[Gain]) -> float | None:
         over_patients=difference.over_patients,
         patient_freedom=difference.patient_freedom,
         comparisons=sum(each.verdict is not None for each in gains),
+        alpha=alpha,
     )
 
 
@@ -119,9 +170,25 @@ def _harming(verdict: Verdict, gains: Sequence[Gain]) -> str:
     return f"But {worst.arm}, with {worst.amount}, harms: AUROC changes by {change(worst.auroc)}."
 
 
-def _missed(gain: Gain, gains: Sequence[Gain]) -> str:
+def _selected(gain: Gain, gains: Sequence[Gain]) -> str:
+    """What remains of a gain that is quoted because it was found."""
+    if gain.adjusted is None:
+        return ""
+    deciding = sum(each.verdict is not None for each in gains)
+    among = f"the strongest of {deciding} arms" if deciding > 1 else "an effect quoted because it was found"
+    return f"Such a number is too high on average ({among}): adjusted for selection {gain.adjusted:+.4f}."
+
+
+def _looked(looks: Looks) -> str:
+    if looks.planned == 1:
+        return ""
+    return (
+        f"Look {looks.number} of {looks.planned} planned ones, each at an error of {100 * looks.alpha:.3g} %."
+    )
+
+
+def _missed(effect: float | None) -> str:
     """What a null result cannot rule out."""
-    effect = smallest_found(gain, gains)
     if effect is None:
         return ""
     if effect > MOST:
@@ -164,4 +231,5 @@ def _competitor(gain: Gain, gains: Sequence[Gain]) -> str:
     if not others:
         return ""
     best = max(others, key=lambda g: g.auroc.value)
-    return f"The best alternative, {best.arm}, changes AUROC by {change(best.auroc)}."
+    luckiest = f" (the best of {len(others)} on these test images)" if len(others) > 1 else ""
+    return f"The best alternative{luckiest}, {best.arm}, changes AUROC by {change(best.auroc)}."

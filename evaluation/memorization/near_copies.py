@@ -28,6 +28,7 @@ FAR = 1.0  # the distance of two that have not
 NOISE = 0.0205  # the distance of a copy with noise of σ 0.02, and the rounding to grey levels
 SMALLEST_THRESHOLD = 0.005  # above what brightness, rounding and clipping do to a copy without noise
 FALSE_ALARMS = 0.01  # of held-out images
+ENOUGH = 99  # held-out images: with fewer, no distance has so few of them below it
 LARGEST = 2_000  # held-out images; more cost time and hardly move the threshold
 CANDIDATES = 16  # training images compared in full; planted copies were among the first 8
 CHUNK = 4096  # training images whose coarse forms are compared at once
@@ -103,9 +104,7 @@ class CopyDetector:
         key = VERSION, train.digest(), held_out.digest()
         with np.load(kept("copies", key, fill) / "nearest.npz") as file:
             nearest = Nearest(file["distances"], file["rows"], file["second"])
-        allowed = int(FALSE_ALARMS * len(nearest.distances))
-        wanted = float(np.sort(nearest.distances)[allowed])
-        return cls(train, min(max(wanted, SMALLEST_THRESHOLD), NOISE), nearest)
+        return cls(train, threshold_of(nearest.distances), nearest)
 
     @property
     def false_alarms(self) -> float:
@@ -118,6 +117,11 @@ class CopyDetector:
         if self.false_alarms > FALSE_ALARMS:
             return (
                 f"{self.false_alarms:.1%} of the held-out images are near copies: do the splits share images?"
+            )
+        if len(self.held_out.distances) < ENOUGH:
+            return (
+                f"{len(self.held_out.distances)} held-out images are too few to know that false alarms are "
+                f"under {FALSE_ALARMS:.0%}, expected {ENOUGH} or more"
             )
         if self.threshold < NOISE:
             return (
@@ -190,6 +194,16 @@ def _unit(pixels: Pixels) -> Planes:
 
 def _inside(planes: Planes) -> Planes:
     return planes[..., SHIFT:-SHIFT, SHIFT:-SHIFT]
+
+
+def threshold_of(held_out: Distances) -> float:
+    """The distance of a near copy, by those of held-out images: at most 1 % of new images lie below it.
+
+    Of n held-out images the k-th has k / (n + 1) of new ones below it on average. Under 99 images even the
+    first has more than 1 %.
+    """
+    k = max(1, int(FALSE_ALARMS * (len(held_out) + 1)))
+    return min(max(float(np.sort(held_out)[k - 1]), SMALLEST_THRESHOLD), NOISE)
 
 
 def _poses(image: Planes) -> Planes:

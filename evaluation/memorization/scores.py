@@ -9,21 +9,21 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import fisher_exact
+from scipy.stats import betabinom
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.transforms import resize, with_channels
-from synthaug.evaluation.memorization.near_copies import CopyDetector
+from synthaug.evaluation.memorization.near_copies import ENOUGH, LARGEST, CopyDetector
 from synthaug.evaluation.memorization.nearness import Nearness, Space, measure_space, proportion
 from synthaug.evaluation.neighbours import Distances, Vectors
-from synthaug.evaluation.protocol import content_order
+from synthaug.evaluation.protocol import by_content, content_order
 from synthaug.evaluation.statistics import Estimate
 
 ALIGNED = "aligned pixels"
 PIXEL_SIDE = 32  # pixels; plain pixel distances are taken at this size or below
 CLOSEST = 8  # pairs kept for a picture
-CHANCE = 1e-3  # probability under which a surplus of near copies is not an accident
+CHANCE = 0.01  # of a red light for images that copied nothing, whatever their number
 
 FeatureSets = Mapping[str, tuple[Vectors, Vectors, Vectors]]
 
@@ -51,6 +51,8 @@ class Memorization:
 
     Attributes:
         n, n_train, n_floor: synthetic, training and held-out real images.
+        floor_units: held-out images or, where patients are known, patients: what false alarms are counted in.
+        floor_alarms: of these, how many the rule flags (a patient by any image).
         threshold: the distance below which an image is a near copy.
         copied, copied_floor: share of near copies among synthetic and held-out images, with 95 % intervals.
         near_copies: every one, the nearest first.
@@ -63,6 +65,8 @@ class Memorization:
     n: int
     n_train: int
     n_floor: int
+    floor_units: int
+    floor_alarms: int
     threshold: float
     copied: Estimate
     copied_floor: Estimate
@@ -80,17 +84,8 @@ class Memorization:
 
     @property
     def beyond_chance(self) -> bool:
-        """More near copies than the rule's false alarms explain.
-
-        Where it flags no held-out image, one near copy is too many; where it flags some (slices of a series
-        resemble each other), a surplus that has a probability under 1 in 1,000 (Fisher's exact test).
-        """
-        wrong = round(self.copied_floor.value * self.n_floor)
-        if not wrong or self.passed:
-            return not self.passed
-        k = len(self.near_copies)
-        table = np.array([[k, self.n - k], [wrong, self.n_floor - wrong]])
-        return bool(fisher_exact(table, "greater").pvalue < CHANCE)
+        """More near copies than the rule's false alarms explain (`more_than_chance`)."""
+        return more_than_chance(len(self.near_copies), self.n, self.floor_alarms, self.floor_units)
 
     @property
     def near_copy_shares(self) -> tuple[float, float]:
@@ -101,11 +96,15 @@ class Memorization:
     def sentence(self) -> str:
         """For a radiologist: what was looked for, what was found, and how often the rule errs."""
         k, wrong = len(self.near_copies), round(self.copied_floor.value * self.n_floor)
+        few = k and not self.beyond_chance and self.floor_units < ENOUGH
         outcome = "none is a near copy"
         if k:
             outcome = f"{k:,} {'is a near copy' if k == 1 else 'are near copies'} ({k / self.n:.2%})"
             if not self.beyond_chance:
                 outcome += ", no more than the rule's false alarms explain"
+                outcome += (
+                    f" as far as {self.floor_units} held-out images or patients can tell" if few else ""
+                )
         note = f" Note: {self.note}." if self.note else ""
         return (
             f"Each of {self.n:,} synthetic images was compared with all {self.n_train:,} training images, "
@@ -137,6 +136,8 @@ class Memorization:
             "n": self.n,
             "n_train": self.n_train,
             "n_floor": self.n_floor,
+            "floor_units": self.floor_units,
+            "floor_alarms": self.floor_alarms,
             "threshold": self.threshold,
             "near_copy_share": asdict(self.copied),
             "near_copy_share_floor": asdict(self.copied_floor),
@@ -145,6 +146,19 @@ class Memorization:
             "spaces": [asdict(space) for space in self.spaces],
             "note": self.note,
         }
+
+
+def more_than_chance(copies: int, n: int, alarms: int, units: int) -> bool:
+    """Whether so many near copies among n images have a probability under 1 % if the images copied nothing.
+
+    Of the held-out units `alarms` lie below the threshold, which is no higher than the next one of their
+    distances. How many of n new images lie below that one has a beta-binomial distribution, whatever the
+    distribution of distances (Wilks 1942, "Statistical prediction"): so the probability is exact, also where
+    no held-out unit lies below the threshold.
+    """
+    return bool(
+        copies and units > alarms and betabinom.sf(copies - 1, n, alarms + 1, units - alarms) < CHANCE
+    )
 
 
 def measure_memorization(
@@ -158,7 +172,8 @@ def measure_memorization(
 ) -> Memorization:
     """Hold synthetic images against the training images they may have copied.
 
-    All synthetic images are looked at. The floor has as many held-out images, or all of them where they are
+    All synthetic images are looked at, and near copies are counted among all held-out ones (2,000 at most).
+    Distances in vectors have a floor of as many held-out images as synthetic ones, or all where they are
     fewer, chosen by their content: no number depends on the order of images.
 
     Args:
@@ -180,13 +195,18 @@ def measure_memorization(
             raise DataError(f"{name} features of {have} images: expected {want}, extract them again")
     detector = detector or CopyDetector.fit(train, held_out)
     nearest, fresh = detector.search(synthetic), detector.held_out
-    m = min(len(synthetic), len(fresh.distances))
+    alarms = fresh.distances < detector.threshold
+    patients = by_content(held_out, LARGEST).groups
+    if patients is not None:
+        alarms_by = np.array([alarms[patients == patient].any() for patient in np.unique(patients)])
+    else:
+        alarms_by = alarms
     order = np.argsort(nearest.distances, kind="stable")
     pairs = [NearestPair(int(i), int(nearest.rows[i]), float(nearest.distances[i])) for i in order]
     aligned = Space(
         ALIGNED,
         Nearness.of(nearest.distances, nearest.second),
-        Nearness.of(fresh.distances[:m], fresh.second[:m]),
+        Nearness.of(fresh.distances, fresh.second),
     )
     pixels = _pixels(train, train), _pixels(held_out, train), _pixels(synthetic, train)
     orders = content_order(train, seed), content_order(held_out, seed)
@@ -198,14 +218,16 @@ def measure_memorization(
     return Memorization(
         n=len(synthetic),
         n_train=len(train),
-        n_floor=m,
+        n_floor=len(alarms),
+        floor_units=len(alarms_by),
+        floor_alarms=int(alarms_by.sum()),
         threshold=detector.threshold,
         copied=proportion(below),
-        copied_floor=proportion(fresh.distances[:m] < detector.threshold),
+        copied_floor=proportion(alarms),
         near_copies=tuple(pairs[: int(below.sum())]),
         closest=tuple(pairs[:CLOSEST]),
         distances=nearest.distances,
-        floor_distances=fresh.distances[:m],
+        floor_distances=fresh.distances,
         spaces=(aligned, *spaces),
         note=detector.note,
     )

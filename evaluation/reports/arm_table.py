@@ -15,9 +15,8 @@ from synthaug.evaluation.classification import (
 )
 from synthaug.evaluation.experiment.arms import CHOSEN
 from synthaug.evaluation.experiment.design import Amount
-from synthaug.evaluation.experiment.results import TrainingResult
-from synthaug.evaluation.experiment.schedule import best_recipe
-from synthaug.evaluation.gain.comparison import Gain, amounts_of, arm_names, of_arm
+from synthaug.evaluation.experiment.results import TrainingResult, amounts_of
+from synthaug.evaluation.gain.comparison import Gain, arm_names, of_arm
 from synthaug.evaluation.gain.rare_classes import rare_classes
 
 OF_DONOR = "those of the donor"
@@ -51,7 +50,9 @@ def rows_of(
     return [row for row in table if row["arm"] in by_donor or row["labels"] == str(amount)]
 
 
-def main_arms(cells: Sequence[TrainingResult], gains: Sequence[Gain], amount: Amount) -> dict[str, str]:
+def main_arms(
+    cells: Sequence[TrainingResult], gains: Sequence[Gain], amount: Amount, reference: str
+) -> dict[str, str]:
     """Names of the arms that stand for the rest, by what they stand for; what there is none of is left out.
 
     Classical and synthetic arms are chosen by their mean validation AUROC; the competitor by its gain on test
@@ -63,7 +64,7 @@ def main_arms(cells: Sequence[TrainingResult], gains: Sequence[Gain], amount: Am
     rivals = [gain for gain in gains if gain.role == "competitor" and gain.amount == amount]
     ceiling = [name for name in names if arms[name][0].arm.role == "ceiling"]
     stand_ins = {
-        BEST_CLASSICAL: best_recipe(cells, amount).name,
+        BEST_CLASSICAL: reference,
         BEST_SYNTHETIC: max(fixed, key=lambda n: np.mean([c.val_auroc for c in arms[n]]), default=None),
         CHOSEN_RATIO: CHOSEN if CHOSEN in arms else None,
         BEST_COMPETITOR: max(rivals, key=lambda gain: gain.auroc.value).arm if rivals else None,

@@ -14,16 +14,12 @@ from synthaug.evaluation.score import Score
 ARROWS = {"higher": "↑", "lower": "↓", "floor": "≈"}
 
 
-def floor_chart(scores: Sequence[Score], comparisons: int) -> str:
-    """One line per score, each on its own axis: the value with its interval over the floor's band.
-
-    Args:
-        comparisons: how many scores the light looks at together; amber is what it calls worse.
-    """
+def floor_chart(scores: Sequence[Score]) -> str:
+    """One line per score, each on its own axis: the value with its interval over the floor's band."""
     figure = Figure(figsize=(4.3, 0.58 * len(scores) + 0.1), layout="constrained")
     rows = np.atleast_1d(figure.subplots(len(scores)))
     for axes, score in zip(rows, scores, strict=True):
-        colour = "#d99000" if score.is_worse(comparisons) else "#2e9d4a"
+        colour = "#d99000" if score.is_worse else "#2e9d4a"
         low, high = score.floor.low, score.floor.high
         axes.axvspan(low, high, color="#c9ced4", linewidth=0)
         axes.axvline(score.floor.value, color="#57606a", linewidth=1.2)

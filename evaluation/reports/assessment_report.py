@@ -34,10 +34,7 @@ def assessment_context(assessment: Assessment) -> dict[str, Any]:
             for label, name in enumerate(sets.reference.class_names)
         ],
         "tables": [
-            (
-                table,
-                floor_chart([s for s in table.scores if s.part == table.parts[0]], len(assessment.scores)),
-            )
+            (table, floor_chart([s for s in table.scores if s.part == table.parts[0]]))
             for table in tables(assessment.scores)
         ],
         "published": [(table, "") for table in tables(assessment.published)],

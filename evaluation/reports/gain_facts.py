@@ -19,6 +19,8 @@ def gain_facts(gain: Gain) -> dict[str, Any]:
         "auroc": finite(gain.auroc),
         "p_value": gain.p_value,
         "verdict": gain.verdict,
+        "adjusted for selection": gain.adjusted,
+        "for new training patients": None if gain.new_patients is None else finite(gain.new_patients),
         "over": gain.difference.outer,
         "clusters": gain.difference.clusters,
         "rare auroc": None if gain.rare_auroc is None else finite(gain.rare_auroc),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.diagnosis.assessment import Assessment
 from synthaug.evaluation.experiment.arms import SYNTHETIC_ONLY
 from synthaug.evaluation.experiment.design import Amount
-from synthaug.evaluation.experiment.results import TrainingResult
+from synthaug.evaluation.experiment.results import TrainingResult, amounts_of
 from synthaug.evaluation.gain.changed_sides import Changed, ChangedSides, changed_sides
-from synthaug.evaluation.gain.comparison import amounts_of, of_arm, paired_cells
+from synthaug.evaluation.gain.comparison import Gain, of_arm, paired_cells
 from synthaug.evaluation.gain.rare_classes import rare_classes
 from synthaug.evaluation.gain.single_pairs import SinglePair, single_pairs
 from synthaug.evaluation.gain.verdict import Experiment, change, in_percent
@@ -38,9 +38,10 @@ WITH, WITHOUT = "Right with synthetic images only", "Right without them only"
 SMALLEST = 96  # pixels that a picture is enlarged to
 # what an interval stands for beside other test patients, by the outermost thing that was repeated
 OVER = {
-    "generator": "other donor splits, each with its generator",
-    "subset": "other labelled subsets (where these share one generator, for that one)",
+    "generator": "other donor splits of these training patients, each with its generator",
+    "subset": "other labelled subsets of these training patients (where they share one generator, for that one)",
     "initialisation": "other initial weights (of this generator and labelled subset)",
+    "seeds": "other initial weights and batches: with all labels every subset is the same patients",
 }
 
 
@@ -69,6 +70,8 @@ class Report:
             "verdict": self.experiment.verdict,
             "sentence": self.experiment.sentence,
             "smallest_effect": self.experiment.smallest_effect,
+            "looks": asdict(self.experiment.looks) | {"alpha": self.experiment.looks.alpha},
+            "references": {str(amount): name for amount, name in self.experiment.references.items()},
             "gains": [gain_facts(gain) for gain in self.experiment.gains],
             "rare_classes": self.rare_classes,
             "single_pairs": [pair_facts(pair) for pairs in self.single_pairs.values() for pair in pairs],
@@ -98,8 +101,8 @@ class Report:
     @cached_property
     def main_arms(self) -> dict[Amount, dict[str, str]]:
         """By amount of labels: the arms that stand for the rest in the pictures."""
-        cells, gains = self.experiment.cells, self.experiment.gains
-        return {amount: main_arms(cells, gains, amount) for amount in amounts_of(cells)}
+        cells, gains, references = self.experiment.cells, self.experiment.gains, self.experiment.references
+        return {amount: main_arms(cells, gains, amount, references[amount]) for amount in amounts_of(cells)}
 
     @cached_property
     def changed_sides(self) -> dict[Amount, ChangedSides]:
@@ -142,7 +145,7 @@ class Report:
         unbounded = math.isinf(gains[0].auroc.low)
         context = {
             "facts": self.facts,
-            "over": "" if unbounded else OVER[gains[0].difference.outer],
+            "over": "" if unbounded else OVER[_over(gains[0])],
             "decisive": self.experiment.decisive,
             "rare_change": self._rare_change(),
             "donors": len({cell.unit.donor for cell in cells}),
@@ -172,10 +175,12 @@ class Report:
                     "auroc": words(gain.auroc),
                     "rare": "–" if gain.rare_auroc is None else words(gain.rare_auroc),
                     "closure": "–" if gain.closure is None else in_percent(gain.closure),
+                    "others": "–" if gain.new_patients is None else words(gain.new_patients),
                     "moved": [words(gain.accuracy), words(gain.balanced_accuracy)],
                 }
                 for gain in gains
             ],
+            "others": any(gain.new_patients and math.isfinite(gain.new_patients.low) for gain in gains),
             "closes": any(math.isfinite(closure.low) for closure in closures),
             "gap_open": bool(closures),
             "pairs": [self._pair(pair) for pair in self.single_pairs.get(amount, [])],
@@ -246,3 +251,11 @@ class Report:
             "threshold": cell.threshold,
             "images": cell.counts,
         }
+
+
+def _over(gain: Gain) -> str:
+    """What an interval stands for; subsets of all patients differ in nothing but seeds."""
+    level = gain.difference.outer
+    if level == "subset" and gain.new_patients is not None and math.isinf(gain.new_patients.low):
+        return "seeds"
+    return level

@@ -119,20 +119,16 @@ class LightGenerator(ConditionalGenerator):
         self.norms = nn.ModuleList(SelfModulatedNorm(c, condition_dim) for c in maps)
         self.convs = nn.ModuleList(UpsamplingConv(a, b) for a, b in pairwise(maps))
         self.to_image = nn.Conv2d(maps[-1], self.channels, 3, padding=1)
+        self.noise_sides = {str(k): side for k, side in enumerate(sides) if 0 < noise_from <= side}
         self.noises = nn.ModuleDict(
-            {
-                str(k): NoisePlane(c, condition_dim, side)
-                for k, (c, side) in enumerate(zip(maps, sides, strict=True))
-                if 0 < noise_from <= side
-            }
+            {k: NoisePlane(maps[int(k)], condition_dim, side) for k, side in self.noise_sides.items()}
         )
-        self._noise_pixels = [side**2 for side in sides if 0 < noise_from <= side]
         glorot_weights(self)
 
     @property
     def input_dim(self) -> int:
         """Z + M: a latent, then a plane of noise for each side from `noise_from`."""
-        return self.latent_dim + sum(self._noise_pixels)
+        return self.latent_dim + sum(side**2 for side in self.noise_sides.values())
 
     @property
     def size(self) -> dict[str, int]:
@@ -146,8 +142,9 @@ class LightGenerator(ConditionalGenerator):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """(N, Z + M) standard normal, (N,) int64 -> (N, C, H, W) in [-1, 1]."""
-        latents, *noise = torch.split(latents, [self.latent_dim, *self._noise_pixels], dim=1)
-        planes = dict(zip(self.noises, noise, strict=True))
+        pixels = [side**2 for side in self.noise_sides.values()]
+        latents, *noise = torch.split(latents, [self.latent_dim, *pixels], dim=1)
+        planes = dict(zip(self.noise_sides, noise, strict=True))
         condition = torch.cat([latents, self.embed(labels)], dim=1)  # (N, Z + 32)
         h = self.stem(condition).view(-1, *self.first_shape)
         h = h.contiguous(memory_format=torch.channels_last)
@@ -159,9 +156,7 @@ class LightGenerator(ConditionalGenerator):
             h = self.convs[k](h) if k < len(self.convs) else self.to_image(h)
         mean, deviation = self.statistics.of(labels)
         images = torch.tanh(torch.atanh(mean) + deviation * h.float())
-        if isinstance(self.statistics, WindowStatistics):
-            return self.statistics.bounded(images, labels)
-        return images
+        return self.statistics.bounded(images, labels)
 
 
 class LightDiscriminator(ConditionalDiscriminator):

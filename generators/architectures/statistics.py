@@ -38,6 +38,10 @@ class Statistics(nn.Module):
         rows = labels - UNKNOWN
         return self.mean[rows].view(-1, 1, 1, 1), self.deviation[rows].view(-1, 1, 1, 1)
 
+    def bounded(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] above the lower bound of their class, which is black here."""
+        return images
+
 
 class WindowStatistics(Statistics):
     """Also the grey level at which a class is clipped from below, as windowed CT is.

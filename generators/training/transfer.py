@@ -68,6 +68,7 @@ class Origin:
             architecture=self.card.architecture,
             width=self.card.size["width"],
             latent_dim=self.card.size["latent_dim"],
+            noise_from=self.card.size.get("noise_from", config.noise_from),
             **steps if self.card.architecture != config.architecture else {},
         )
 

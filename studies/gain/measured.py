@@ -93,7 +93,7 @@ EXPERIMENTS = {
     ),
     "chest-cross-size": Measured(
         "Chest radiographs, the same recipient, a generator of another image size",
-        "As before, but the generator is the chest-xray that shipped up to commit ca099ef: 64 px, a residual "
+        "As before, but the generator is the chest-xray that shipped at first: 64 px, a residual "
         "pair. The recipient's classifiers take 32 px. The donor's images train a classifier of that size to "
         "compete.",
         "--dataset chest-xray-pneumonia --size 32 --scenario donor --donor chest-xray-folder "

@@ -1,167 +1,184 @@
-"""docs/results/gain.md, every experiment's figures as JSON beside it and one picture, from finished runs."""
+"""docs/results/gain.md and a page per experiment, from the JSON beside them; the JSON from finished runs."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from forest import draw_forest
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from measured import EXPERIMENTS, Measured
-from own import own_section
-from phrases import Facts, amounts, area_of, interval, reading_of, said
+from picture import draw_gains
 
 from synthaug.augment.files.atomic import replacing
 from synthaug.evaluation.experiment.arms import CEILING, CHOSEN, DONOR
 
 KEPT = ("verdict", "sentence", "gains", "arms", "data", "cells", "config", "versions")
-INTRODUCTION = """# Results: do synthetic images help?
+READINGS = Path(__file__).parent / "readings"  # written by people, after the run
 
-Made by `studies/gain/run.py`; the protocol is that of [experiment.md](../experiment.md): AUROC (macro
-one-versus-rest) on test images, paired by labelled subset and initial weights, against the best arm without
-synthetic images, which validation images choose; every arm has the same number of optimiser steps. Intervals
-cover other donors or subsets and other test patients; where an arm decides, they are at the level that Holm's
-correction over all deciding arms gives it; from the first arm on that fails there, every later one is *no
-evidence*, also where its interval lies above 0. Every target was written down before the first run.
-
-Changed after test scores had been seen: fine-tuning of the donor's classifier takes a tenth of the step size
-now, in the competitor's favour (with the full one its best checkpoint was always that before the first step).
-"""
-HEAD = (
-    "| | labels | reference, AUROC | best synthetic arm | ratio chosen on validation | best alternative | "
-    "all labels |\n|---|---|---|---|---|---|---|"
-)
+Facts = Mapping[str, Any]  # the content of a report.json
 
 
-def write_page(work: Path, out: Path) -> list[Path]:
-    """Everything that finished runs say; the files written."""
+def write_numbers(work: Path, out: Path) -> None:
+    """What the pages are made of, of every finished run."""
+    for name in EXPERIMENTS:
+        if (report := work / name / "report.json").exists():
+            facts = json.loads(report.read_text())
+            with replacing(json_of(name, out)) as fresh:
+                fresh.write_text(json.dumps({key: facts[key] for key in KEPT}, indent=1))
+
+
+def render(out: Path) -> list[Path]:
+    """The pages and the picture of all JSON files that are there."""
     found = {
-        name: json.loads(report.read_text())
-        for name in EXPERIMENTS
-        if (report := work / name / "report.json").exists()
+        name: json.loads(path.read_text()) for name in EXPERIMENTS if (path := json_of(name, out)).exists()
     }
-    if not found:
-        return []
-    written = []
-    for name, facts in found.items():
-        path = out / "results" / "gain" / f"{name}.json"
-        with replacing(path) as fresh:
-            fresh.write_text(json.dumps({key: facts[key] for key in KEPT}, indent=1))
-        written.append(path)
-    picture = out / "images" / "gain.png"
     apart = {name: facts for name, facts in found.items() if not EXPERIMENTS[name].own}
     own = {EXPERIMENTS[name]: facts for name, facts in found.items() if EXPERIMENTS[name].own}
-    if apart:
-        draw_forest({EXPERIMENTS[name].heading: facts for name, facts in apart.items()}, picture)
-        written.append(picture)
-    page = out / "results" / "gain.md"
-    sections = [INTRODUCTION.rstrip()]
-    sections += ["\n".join(summary(apart)), "![Gains](../images/gain.png)"] if apart else []
-    sections += [part for name, facts in apart.items() for part in section(name, EXPERIMENTS[name], facts)]
-    sections += own_section(own)
-    with replacing(page) as fresh:
-        fresh.write_text("\n\n".join(sections) + "\n")
-    return [*written, page]
+    folder, pages = out / "results" / "gain", {}
+    lines = [line for name, facts in apart.items() for line in summary(name, facts)]
+    if lines:
+        pages[folder.with_suffix(".md")] = filled(
+            "gain.md.j2",
+            lines=lines,
+            own=bool(own),
+            helped=sum(
+                any(g["verdict"] == "helps" for g in gains)
+                for f in apart.values()
+                for _, gains in by_amount(f)
+            ),
+        )
+        draw_gains({EXPERIMENTS[name].heading: facts["gains"] for name, facts in apart.items()}, out)
+    for name, facts in apart.items():
+        measured = EXPERIMENTS[name]
+        known = {"name": name, "measured": measured, "facts": facts, "lines": list(arms(facts))}
+        known |= {"reached": reached(measured, facts), "reading": reading(name)}
+        pages[folder / f"{name}.md"] = filled("experiment.md.j2", **known)
+    if own:
+        lines = [line for measured, facts in own.items() for line in of_own_data(measured, facts)]
+        known = {"lines": lines, "experiments": list(own), "reading": reading("own")}
+        pages[folder / "own.md"] = filled("own.md.j2", **known)
+    for path, text in pages.items():
+        with replacing(path) as fresh:
+            fresh.write_text(text)
+    return list(pages)
 
 
-def summary(found: Mapping[str, Facts]) -> Iterator[str]:
-    """One row for every experiment and amount of labels."""
-    yield HEAD
-    for name, facts in found.items():
-        for amount in amounts(facts):
-            gains = [gain for gain in facts["gains"] if gain["amount"] == amount]
-            deciding = [g for g in gains if g["role"] == "synthetic" and g["arm"] != CHOSEN]
-            chosen = next((gain for gain in gains if gain["arm"] == CHOSEN), None)
-            others = [gain for gain in gains if gain["role"] == "competitor"]
-            ceiling = next((gain for gain in gains if gain["role"] == "ceiling"), None)
-            cells = [
-                f"[{EXPERIMENTS[name].heading}](#{anchor(EXPERIMENTS[name].heading)})",
-                amount,
-                f"{gains[0]['reference']}, {area_of(facts, gains[0]['reference'], amount):.3f}",
-                best(deciding),
-                said(chosen) if chosen else "–",
-                best(others),
-                said(ceiling) if ceiling else "–",
-            ]
-            yield f"| {' | '.join(cells)} |"
+def json_of(name: str, out: Path) -> Path:
+    folder = out / "results" / "gain"
+    return folder / ("own" if EXPERIMENTS[name].own else "") / f"{name}.json"
 
 
-def section(name: str, measured: Measured, facts: Facts) -> Iterator[str]:
-    """An experiment: question, command, verdict, every arm."""
-    yield f"## {measured.heading}"
-    yield measured.question
-    yield f"`synthaug experiment {measured.command}`"
-    data = facts["data"]
-    counts = "; ".join(f"{part} {sum(data[part].values()):,}" for part in ("train", "val", "test"))
-    clusters = facts["gains"][0]
-    yield (
-        f"Images: {counts} (test: {', '.join(f'{k} {n:,}' for k, n in data['test'].items())}). "
-        f"Intervals over {clusters['clusters']} {clusters['over']}s and test patients. "
-        f"synthaug {facts['versions']['synthaug']}, torch {facts['versions']['torch']}."
-    )
-    yield f"**{facts['verdict'].capitalize()}.** {facts['sentence']}"
-    yield f"Target: {measured.target}. {reached(measured, facts)}"
-    yield from reading_of(name)
-    for amount in amounts(facts):
-        yield f"### {amount[0].upper() + amount[1:]}"
-        yield "\n".join(table(facts, amount))
+def filled(template: str, **known: Any) -> str:
+    loader = FileSystemLoader(Path(__file__).parent)
+    house = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return house.get_template(template).render(**known).rstrip() + "\n"
 
 
-def table(facts: Facts, amount: str) -> Iterator[str]:
-    """Every arm with its scores and its gain."""
-    gains = {gain["arm"]: gain for gain in facts["gains"] if gain["amount"] == amount}
-    rare = any(gain["rare auroc"] for gain in gains.values())
-    head = [
-        "arm",
-        "trainings",
-        "real + synthetic",
-        "AUROC (SD)",
-        "AUPRC",
-        "balanced accuracy",
-        "gain in AUROC",
-    ]
-    head += ["gain over the rare classes"] * rare + ["gap to all labels closed"]
-    yield f"| {' | '.join(head)} |"
-    yield "|---" * len(head) + "|"
-    for row in facts["arms"]:
-        gain = gains.get(row["arm"])
-        if row["labels"] != amount and row["arm"] not in (CEILING, DONOR):
-            continue
-        spread = f" ({row['AUROC SD']:.4f})" if row["AUROC SD"] is not None else ""
-        images = " + ".join(f"{sum(row['images'][origin].values()):,}" for origin in ("real", "synthetic"))
-        scores = f"{row['AUROC']:.4f}{spread} | {row['AUPRC']:.3f} | {row['balanced accuracy']:.3f}"
-        last = [said(gain)] if gain else [""]
-        last += [interval(gain["rare auroc"]) if gain else ""] * rare
-        last += [closed(gain["gap closure"]) if gain else ""]
-        yield f"| {row['arm']} | {row['trainings']} | {images} | {scores} | {' | '.join(last)} |"
+def reading(name: str) -> str:
+    path = READINGS / f"{name}.md"
+    return path.read_text().strip() if path.exists() else ""
 
 
-def reached(measured: Measured, facts: Facts) -> str:
+def summary(name: str, facts: Facts) -> Iterator[list[str]]:
+    """For every amount of labels: reference, synthetic images, best alternative, all labels."""
+    for amount, gains in by_amount(facts):
+        reference = gains[0]["reference"]
+        chosen = next((gain for gain in gains if gain["arm"] == CHOSEN), None)
+        best = [
+            max((g for g in gains if g["role"] == role and g != chosen), key=area_gained, default=None)
+            for role in ("synthetic", "competitor", "ceiling")
+        ]
+        arm = best[0]["arm"].removeprefix(f"{reference} ") if best[0] else ""
+        yield [
+            f"[{EXPERIMENTS[name].heading}](gain/{name}.md), {amount}",
+            f"{reference}, {area_of(facts, reference, amount):.3f}",
+            f"{arm}: {said(best[0])}",
+            *map(said, (chosen, *best[1:])),
+        ]
+
+
+def area_gained(gain: Facts) -> float:
+    return float(gain["auroc"]["value"])
+
+
+def arms(facts: Facts) -> Iterator[list[str]]:
+    """Every arm with its scores and its gain, for every amount of labels."""
+    for amount, of_amount in by_amount(facts):
+        gains = {gain["arm"]: gain for gain in of_amount}
+        yield [f"**{amount}**", "", "", "", "", ""]
+        for row in facts["arms"]:
+            if row["labels"] != amount and row["arm"] not in (CEILING, DONOR):
+                continue
+            gain = gains.get(row["arm"])
+            spread = f" ({row['AUROC SD']:.4f})" if row["AUROC SD"] is not None else ""
+            images = " + ".join(f"{sum(row['images'][o].values()):,}" for o in ("real", "synthetic"))
+            scores = [f"{row['AUROC']:.4f}{spread}", f"{row['balanced accuracy']:.3f}"]
+            ends = [said(gain), closed(gain["gap closure"])] if gain else ["", ""]
+            yield [row["arm"], images, *scores, *ends]
+
+
+def reached(measured: Measured, facts: Facts) -> Iterator[str]:
     """Whether the target was met, by the arm of the highest gain among those that decide."""
-    lines = []
-    for amount in amounts(facts):
-        deciding = [g for g in facts["gains"] if g["amount"] == amount and g["role"] == "synthetic"]
-        top = max(deciding, key=lambda gain: gain["auroc"]["value"])
+    for amount, gains in by_amount(facts):
+        top = max((g for g in gains if g["role"] == "synthetic"), key=area_gained)
         value, low = top["auroc"]["value"], top["auroc"]["low"]
         met = value >= measured.least and low is not None and low > measured.least / 2
-        met = met and top["verdict"] == "helps"
-        lines.append(f"{amount}: {said(top)}, **{'met' if met else 'not met'}**")
-    return "; ".join(lines) + "."
+        word = "met" if met and top["verdict"] == "helps" else "not met"
+        yield f"{amount}: {said(top)}, **{word}**"
 
 
-def best(gains: list[Facts]) -> str:
-    if not gains:
+def of_own_data(measured: Measured, facts: Facts) -> Iterator[list[str]]:
+    """A line for every amount of labels of a generator that knows the classifier's labels only."""
+    for amount, gains in by_amount(facts):
+        chosen = next(gain for gain in gains if gain["arm"] == CHOSEN)
+        reference = chosen["reference"]
+        yield [
+            measured.heading,
+            amount,
+            f"{reference}, {area_of(facts, reference, amount):.3f}",
+            said(chosen),
+            f"{plain_best(facts, reference, amount):+.4f}",
+            "kept" if chosen["auroc"]["value"] >= measured.least else "missed",
+        ]
+
+
+def plain_best(facts: Facts, reference: str, amount: str) -> float:
+    """The mean gain of the best on validation of the reference and its blends, by however little."""
+    gains = []
+    of_amount = [cell for cell in facts["cells"] if cell["labels"] == amount]
+    for unit in dict.fromkeys(unit_of(cell) for cell in of_amount):
+        blends = [cell for cell in of_amount if unit_of(cell) == unit and cell["arm"] != CHOSEN]
+        tried = [c for c in blends if c["arm"] in (reference, f"{reference} + synthetic {c['ratio']:g}")]
+        best = max(sorted(tried, key=lambda cell: cell["ratio"]), key=lambda cell: cell["validation_auroc"])
+        gains.append(best["auroc"] - next(c["auroc"] for c in tried if c["arm"] == reference))
+    return float(np.mean(gains))
+
+
+def unit_of(cell: Facts) -> tuple[int, int, int]:
+    return cell["donor"], cell["subset"], cell["init"]
+
+
+def by_amount(facts: Facts) -> Iterator[tuple[str, list[Facts]]]:
+    for amount in dict.fromkeys(gain["amount"] for gain in facts["gains"]):
+        yield amount, [gain for gain in facts["gains"] if gain["amount"] == amount]
+
+
+def area_of(facts: Facts, arm: str, amount: str) -> float:
+    return next(row["AUROC"] for row in facts["arms"] if row["arm"] == arm and row["labels"] == amount)
+
+
+def said(gain: Facts | None) -> str:
+    """The gain with its interval and, where it decides, the word on it."""
+    if gain is None:
         return "–"
-    top = max(gains, key=lambda gain: gain["auroc"]["value"])
-    return f"{top['arm'].removeprefix(top['reference'] + ' ')}: {said(top)}"
+    value, low, high = (gain["auroc"][key] for key in ("value", "low", "high"))
+    interval = "" if low is None else f" [{low:+.4f}, {high:+.4f}]"
+    return f"{value:+.4f}{interval}" + (f", {gain['verdict']}" if gain["verdict"] else "")
 
 
-def closed(found: Facts | None) -> str:
+def closed(share: Facts | None) -> str:
     """A share of the way from the reference to all labels; nothing where its interval is unbounded."""
-    if found is None or found["low"] is None:
+    if share is None or share["low"] is None:
         return "–"
-    return f"{found['value']:.0%} [{found['low']:.0%}, {found['high']:.0%}]"
-
-
-def anchor(heading: str) -> str:
-    """As a heading's link is on the web: lower case, hyphens for spaces, no other signs."""
-    kept = "".join(c for c in heading.lower() if c.isalnum() or c in " -")
-    return kept.replace(" ", "-")
+    return f"{share['value']:.0%} [{share['low']:.0%}, {share['high']:.0%}]"

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from measured import EXPERIMENTS
-from page import write_page
+from page import render, write_numbers
 
 HARM_FOUND = 3  # exit status of an experiment that ends with "harms": a result like any other
 
@@ -24,8 +24,8 @@ def main() -> int:
         for name in ([] if options.render_only else options.names or EXPERIMENTS)
         if measure(name, options) not in (0, HARM_FOUND)
     ]
-    for path in write_page(options.work, options.out):
-        print(path)
+    write_numbers(options.work, options.out)
+    print(*render(options.out), sep="\n")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -43,7 +43,7 @@ def parsed() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EXPERIMENTS))
-    parser.add_argument("--work", required=True, type=Path, help="folder of the run folders")
+    parser.add_argument("--work", type=Path, default=Path("work"), help="folder of the run folders")
     parser.add_argument("--data-root", type=Path, default=Path())
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side, of one thread each")
     parser.add_argument("--render-only", action="store_true", help="train nothing")

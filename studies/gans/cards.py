@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from making import one_thread
-from rendering import as_markdown, short
+from page import short
 from scoring import is_taken_for_its_class
+from train import one_thread
 
 from synthaug.augment.datasets.load import load_dataset
 from synthaug.augment.files.atomic import replacing
@@ -128,15 +128,15 @@ def asked_class(images: LabeledImages, shipped: Shipped, data_root: Path) -> Fac
 
 def card(facts: Facts) -> str:
     """The card's table and what it says below."""
-    lines = [["value (floor)", "n", *(f"{metric} {better}" for metric, better in COLUMNS.items())]]
+    head = ["value (floor)", "n", *(f"{metric} {better}" for metric, better in COLUMNS.items())]
+    lines: list[list[str]] = []
     for extractor in EXTRACTORS:
         of_extractor = [s for s in facts["scores"] if s["protocol"]["name"] == extractor]
         for part in dict.fromkeys(score["part"] for score in of_extractor):
             found = {score["metric"]: score for score in of_extractor if score["part"] == part}
-            cells = [
-                f"{short(found[m]['value']['value'])} ({short(found[m]['floor']['value'])})" for m in COLUMNS
-            ]
-            lines.append([f"{extractor}, {part}", f"{found['KID']['n']:,}", *cells])
+            pairs = [(found[m]["value"]["value"], found[m]["floor"]["value"]) for m in COLUMNS]
+            numbers = [f"{short(value)} ({short(floor)})" for value, floor in pairs]
+            lines.append([f"{extractor}, {part}", f"{found['KID']['n']:,}", *numbers])
     shares = [f"{s['share']:.1%} of {s['n']:,}" for s in facts["asked_class"].values()]
     said = [
         f"Asked class, by a classifier of real images: {shares[0]}; of real validation images {shares[1]}.",
@@ -145,7 +145,9 @@ def card(facts: Facts) -> str:
         *(f"{f['name']} ({f['part']}): {f['evidence']}." for f in facts["findings"]),
         f"`{'; '.join(facts['commands'])}`, with `--inception-weights FILE`",
     ]
-    return "\n".join([as_markdown(lines), "", *(f"- {line}" for line in said)])
+    head_line, *rest = (f"| {' | '.join(line)} |" for line in [head, *lines])
+    table = "\n".join([head_line, "|" + "---|" * len(head), *rest])
+    return "\n".join([table, "", *(f"- {line}" for line in said)])
 
 
 if __name__ == "__main__":

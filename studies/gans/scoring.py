@@ -7,7 +7,6 @@ real images, equally many. At 10 % of the data the floor is the same: images of 
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from cells import Cell, Place
 from lightning_fabric import Fabric
 from protocols import PROTOCOLS, Material, first_of_each, material, thinned
 
-from synthaug.augment.files.atomic import replacing
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.scores import auroc
@@ -192,10 +190,3 @@ def in_order(images: LabeledImages, counts: list[int]) -> LabeledImages:
     """The first so many of every class, as they were made."""
     rows = [np.flatnonzero(images.labels == label)[:n] for label, n in enumerate(counts)]
     return images.take(np.concatenate(rows))
-
-
-def examples(images: LabeledImages, path: Path, each: int = 8) -> None:
-    """Keep a few images of every class for the pictures."""
-    few = in_order(images, [each] * len(images.class_names))
-    with replacing(path) as fresh, fresh.open("wb") as file:
-        np.savez_compressed(file, pixels=few.pixels, labels=few.labels, class_names=np.array(few.class_names))

@@ -107,7 +107,12 @@ class Blending:
             return list(pool.counts().values())
         if self.balance:
             return sampling_plan(train.labels, len(train.class_names))
-        return blend_plan(list(train.counts().values()), as_ratio(self.ratio) if ratio is None else ratio)
+        have: list[int] | None = None
+        if self.synthetic is not None:
+            given = match_classes(synthetic_images(self.synthetic, splits), train.class_names)
+            have = list(given.counts().values())
+        asked = as_ratio(self.ratio) if ratio is None else ratio
+        return blend_plan(list(train.counts().values()), asked, have)
 
     def training_set(
         self, splits: Splits, ratio: float | None = None, *, seed: int = 0, device: str = "cpu"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from synthaug.classifiers.prediction import predict
 from synthaug.classifiers.training import ClassifierConfig, TrainedClassifier
 from synthaug.classifiers.training import train_classifier as fit
 from synthaug.evaluation.classification import score_on_test
-from synthaug.evaluation.gain.chosen_ratio import chosen_ratio
+from synthaug.evaluation.gain.chosen_ratio import RatioChoice, choose_ratio
 from synthaug.evaluation.statistics import Estimate
 
 log = logging.getLogger("synthaug")
+AGAIN = 2_000_003  # added to the seed of a ratio's second training
 RATIOS = (0.0, 0.1, 0.25, 0.5, 0.75)  # that synthetic_ratio="auto" chooses among
 
 
@@ -131,7 +132,8 @@ def train_classifier(
         class_weights: weight the loss by inverse class frequency instead.
         mixup: alpha of mixup's Beta distribution, 0 for none.
         synthetic_ratio: share of the training set that is synthetic, or "auto": of 0, 0.1, 0.25, 0.5 and 0.75
-            the one of the best validation AUROC, if it leads 0 by more than a standard error.
+            the one of the best mean validation AUROC of two trainings, if its lead over 0 is more than the
+            luck of the best of four (`RatioChoice`).
         balance: fill every class up to the largest with synthetic images.
         add: synthetic images to add, all of them.
         generator: where synthetic images are from; by default the shipped generator that makes the classes.
@@ -177,12 +179,14 @@ class Chosen:
         ratio: that was chosen; None for a blend that is no ratio.
         origin: where its synthetic images are from, in words.
         validation_auroc: by ratio.
+        choice: what it is worth; None where no ratio was chosen.
     """
 
     chosen: Classifier
     ratio: float | None
     origin: str
     validation_auroc: dict[float, float] = field(default_factory=dict)
+    choice: RatioChoice | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +221,7 @@ class ClassifierPlan:
         """Train a classifier of every ratio, and choose one on the validation images."""
         fabric = make_fabric(self.device, self.precision)
         tried: dict[float | None, tuple[Classifier, str]] = {}
+        again: dict[float, npt.NDArray[np.float64]] = {}  # a second training shows the luck of the first
         for ratio in reversed(self.ratios):  # 0 last: unfit synthetic images are refused before any training
             train, origin = self.blending.training_set(
                 self.splits, ratio, seed=self.config.seed, device=str(fabric.device)
@@ -224,15 +229,20 @@ class ClassifierPlan:
             trained = fit(train, self.splits.val, self.config, fabric)
             tried[ratio] = Classifier(trained, self.config, train, self.splits.val), origin
             if ratio is not None and len(self.ratios) > 1:
+                other = replace(self.config, seed=self.config.seed + AGAIN)
+                network = fit(train, self.splits.val, other, fabric).network
+                again[ratio] = predict(network, self.splits.val).probabilities
                 log.info("synthetic ratio %g: validation AUROC %.4f", ratio, trained.best["val_auroc"])
         by_ratio = {ratio: one for ratio, (one, _) in tried.items() if ratio is not None}
-        ratio = self.ratios[0]
+        ratio, choice = self.ratios[0], None
         if len(by_ratio) > 1:
-            answers = {r: [one.predict(self.splits.val)] for r, one in by_ratio.items()}
-            ratio = chosen_ratio(answers, self.splits.val)
+            answers = {r: [one.predict(self.splits.val), again[r]] for r, one in by_ratio.items()}
+            choice = choose_ratio(answers, self.splits.val)
+            ratio = choice.ratio
+            log.info("%s", choice.sentence)
         model, origin = tried[ratio]
         areas = {r: one.best["val_auroc"] for r, one in by_ratio.items()}
-        return Chosen(model, ratio, origin, areas)
+        return Chosen(model, ratio, origin, areas, choice)
 
 
 def plan_classifier(

@@ -35,8 +35,8 @@ def test_a_class_without_images_is_filled_too():
 @pytest.mark.parametrize(
     ("strategy", "says"),
     [
-        ("majority", "expected minority, not majority, all or a dict"),
-        ({1: 3}, "class 1 has 4 images: expected at least as many, not 3"),
+        ("majority", "expected minority, not minority, not majority, all, auto, number, list or dict"),
+        ({1: 3}, "class 1 has 4 images: expected as many or more, not 3"),
         ({3: 5}, r"class 3 in the sampling strategy: expected 0\.\.2"),
         ({-1: 50}, r"class -1 in the sampling strategy: expected 0\.\.2"),
     ],
@@ -133,8 +133,24 @@ def test_classes_without_a_name_in_common_are_refused(tiny):
 def test_a_pool_that_is_too_small_is_refused_with_what_it_lacks(tiny):
     with pytest.raises(DataError, match=r"ratio 0\.5: 2 synthetic images of class 'abnormal': expected 9"):
         blend(tiny((9, 3)), tiny((20, 2), synthetic=True), 0.5)
-    with pytest.raises(DataError, match="0 synthetic images of class 'normal'"):
-        blend(tiny((9, 3)), tiny((20,), synthetic=True, class_names=("abnormal",)), 0.5)
+
+
+def test_a_pool_of_one_class_gives_what_it_can_and_never_turns_the_balance_round(tiny):
+    real, rare = tiny((9, 3)), tiny((20,), synthetic=True, class_names=("abnormal",))
+    assert blend(real, rare, 0.25).counts() == {"normal": 9, "abnormal": 7}
+    assert blend(real, rare, 1 / 3).counts() == {"normal": 9, "abnormal": 9}
+    with pytest.raises(UsageError, match=r"reaches 0\.333; expected at most that, or --balance"):
+        blend(real, rare, 0.5)
+    with pytest.raises(UsageError, match="reaches no ratio"):
+        blend(real, rare, 1.0)
+    with pytest.raises(UsageError, match="reaches no ratio"):  # the frequent class has no room
+        blend(real, tiny((20,), synthetic=True, class_names=("normal",)), 0.2)
+
+
+def test_a_pool_of_one_class_of_three_fills_the_smallest_of_those_it_has(tiny):
+    real = tiny((10, 4, 6))
+    pool = tiny((9, 9), synthetic=True, class_names=("abnormal", "other"))
+    assert blend(real, pool, 0.2).counts() == {"normal": 10, "abnormal": 8, "other": 7}
 
 
 def test_a_pool_from_another_tool_counts_as_synthetic_and_patients_stay_known(tiny):

@@ -1,8 +1,10 @@
 """A score says what it is of, and what it means in words; the rule behind the green light."""
 
+from dataclasses import replace
+
 import pytest
 
-from synthaug.evaluation.score import Better, Protocol, Score, tables
+from synthaug.evaluation.score import Better, Protocol, Score, tables, together
 from synthaug.evaluation.statistics import Estimate
 
 DOMAIN = Protocol("domain", "classifier of phantom", "28 px", "abcdef0123456789", 128)
@@ -36,9 +38,21 @@ def test_it_is_as_good_as_real_unless_the_whole_interval_of_the_gap_is_worse(low
 
 def test_many_numbers_looked_at_together_want_a_clearer_difference():
     close, clear = score(0.1, 2.1), score(1.1, 1.9)
-    assert close.is_worse()
-    assert not close.is_worse(comparisons=20)
-    assert clear.is_worse(comparisons=20)
+    assert close.is_worse
+    assert not together([close] * 20)[0].is_worse
+    assert together([clear] * 20)[0].is_worse
+
+
+def test_few_patients_want_a_clearer_difference_still():
+    clear = replace(score(0.6, 1.4), comparisons=20)
+    assert clear.is_worse
+    assert not replace(clear, freedom=5).is_worse
+
+
+def test_words_and_json_say_what_the_light_says():
+    close = together([score(0.1, 2.1)] * 20)[0]
+    assert close.reading == "no difference shown"
+    assert close.as_dict()["as_good_as_real"] is True
 
 
 def test_the_reading_is_in_words():

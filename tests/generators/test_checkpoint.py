@@ -103,7 +103,7 @@ def test_the_file_itself_names_format_classes_data_and_licence(path):
         metadata = file.metadata()
     assert metadata["format"] == FORMAT
     facts = json.loads(metadata["card"])
-    assert facts.keys() == {"class_names", "size", "data", "licence", "config", "architecture"}
+    assert facts.keys() == {"class_names", "size", "data", "licence", "config", "architecture", "jpeg"}
     assert facts["class_names"] == ["normal", "abnormal"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from synthaug._api.runtime import make_fabric
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.classifiers.scores import auroc
 from synthaug.classifiers.training import ClassifierConfig
 from synthaug.evaluation.experiment.arms import CEILING, SYNTHETIC_ONLY, Arm, classical_arms, synthetic_arms
 from synthaug.evaluation.experiment.data import ExperimentData
@@ -99,22 +100,27 @@ def made_up(
     subsets: int = 4,
     donors: int = 1,
     inits: int = 1,
-    val_auroc: dict[str, float] | None = None,
+    val: dict[str, float] | None = None,
 ) -> list[TrainingResult]:
-    """Trainings that never were: `effects` moves abnormal from normal, `shift` what synthetic arms answer."""
+    """Trainings that never were: `effects` moves abnormal from normal, `shift` what synthetic arms answer.
+
+    On validation images `val` moves them, where it is given: the same images otherwise.
+    """
     found = []
     for donor, subset, init in np.ndindex(donors, subsets, inits):
         unit = Unit(donor, amount, subset, init)
         shared = np.random.default_rng([donor, subset, init]).normal(size=400) + LABELS
-        for name, effect in effects.items():
+        for name in effects:
             arm = known_arms()[name]
             own = 0.1 * np.random.default_rng([donor, subset, init, len(name)]).normal(size=400)
             blended = arm.role == "synthetic" or arm.name == SYNTHETIC_ONLY
-            p = 1 / (1 + np.exp(-(shared + own + effect * LABELS + shift * blended - 1)))
-            area = (val_auroc or {}).get(name, 0.5 + 0.001 * (name == AUGMENTED))
-            said = np.stack([1 - p, p], axis=1)
+            answers = []
+            for moved in (effects if val is None else val, effects):
+                logits = shared + own + moved[name] * LABELS + shift * blended - 1
+                p = 1 / (1 + np.exp(-logits))
+                answers.append(np.stack([1 - p, p], axis=1))
             at = unit.of_donor if arm.by_donor else unit
-            found.append(TrainingResult(at, arm, {}, area, 0.5, said, said, []))
+            found.append(TrainingResult(at, arm, {}, auroc(LABELS, answers[0]), 0.5, *answers, []))
     return found
 
 

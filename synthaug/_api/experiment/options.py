@@ -11,6 +11,7 @@ from synthaug.augment.reading import ReadOptions
 
 if TYPE_CHECKING:  # the command line's help needs no images
     from synthaug.augment.images import Splits
+    from synthaug.evaluation.experiment.arms import Recipe
     from synthaug.evaluation.experiment.design import Design
 
 RATIOS = (0.1, 0.25, 0.5, 0.75)  # tried where none are given
@@ -98,6 +99,14 @@ class ExperimentOptions:
     seeds: int = option(3, "Labelled subsets (per donor split).", low=1)
     inits: int = option(1, "Initial weights per labelled subset.", low=1)
     arms: str = option("full", "full: every classical arm and competitor; core: few.")
+    reference: str | None = option(
+        None,
+        "The recipe without synthetic images to compare with, such as 'balanced + augmentation'; by default "
+        "the one that validation images of the other subsets choose.",
+    )
+    looks: int = option(
+        1, "Times that the verdict is read while --seeds grows: the error is divided among them.", low=1
+    )
     preset: str = option("synthaug", "Recipe of the generators trained here.")
     generator: Any = option(None, "Use this generator instead of training any.", type=str | None)
     synthetic: Any = option(None, "Use these images instead of a generator.", type=Path | None)
@@ -156,6 +165,7 @@ class ExperimentOptions:
         cut = [text.rpartition("=")[0] for text in self.rare_classes]
         if len(set(cut)) < len(cut):
             raise UsageError(f"--rare-class {' '.join(self.rare_classes)}: expected each class once")
+        self.reference_recipe  # noqa: B018 - raises
         self._check_unlabelled()
 
     def _check_unlabelled(self) -> None:
@@ -187,6 +197,17 @@ class ExperimentOptions:
                 raise UsageError(f"--rare-class {text}: expected CLASS=SHARE, such as malignant=0.05")
             splits = replace(splits, train=with_rare_class(splits.train, name, float(share)))
         return splits
+
+    @property
+    def reference_recipe(self) -> "Recipe | None":
+        """The recipe that was chosen beforehand, or None.
+
+        Raises:
+            UsageError: no such recipe among the arms.
+        """
+        from synthaug.evaluation.experiment.arms import recipe_named
+
+        return None if self.reference is None else recipe_named(self.reference, self.arms)
 
     @property
     def donor_splits(self) -> int:

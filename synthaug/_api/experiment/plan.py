@@ -9,9 +9,10 @@ from synthaug._api.experiment.options import ExperimentOptions
 from synthaug._api.experiment.time import expected_seconds
 from synthaug.augment.errors import UsageError
 from synthaug.augment.images import Splits
-from synthaug.evaluation.experiment.results import TrainingResult, read_result
-from synthaug.evaluation.experiment.schedule import best_recipe, trainings
-from synthaug.evaluation.gain.planning import pilot_sd, subsets_needed
+from synthaug.evaluation.experiment.arms import Recipe
+from synthaug.evaluation.experiment.results import read_result
+from synthaug.evaluation.experiment.schedule import trainings
+from synthaug.evaluation.gain.planning import expected_over_patients, pilot_sd, subsets_needed
 from synthaug.evaluation.gain.verdict import compare_arms
 
 ASSUMED_SD = 0.02  # of paired AUROC differences between labelled subsets, before any was trained
@@ -63,7 +64,7 @@ def plan_experiment(
         unlabelled=options.unlabelled is not None,
     )
     seconds = expected_seconds(splits, options, total, jobs)
-    sd, (over_patients, freedom), source = spread(folder, splits)
+    sd, (over_patients, freedom), source = spread(folder, splits, options.reference_recipe)
     comparisons = len(options.design.amounts) * (len(options.ratios) + 1 + 2 * (options.arms == "full"))
     needed, trouble = None, ""
     try:
@@ -77,12 +78,14 @@ def plan_experiment(
     )
 
 
-def spread(folder: Path, splits: Splits) -> tuple[float, tuple[float, float], str]:
+def spread(
+    folder: Path, splits: Splits, reference: Recipe | None = None
+) -> tuple[float, tuple[float, float], str]:
     """The spread of paired differences between labelled subsets; over test patients, with the degrees of
     freedom of that; and how it is known."""
-    results = of_references([read_result(path) for path in sorted((folder / "cells").glob("*/*.npz"))])
+    results = [read_result(path) for path in sorted((folder / "cells").glob("*/*.npz"))]
     if any(one.arm.procedure == "blend" for one in results) and len(results[0].test) == len(splits.test):
-        gains = compare_arms(results, splits).gains
+        gains = compare_arms(results, splits, reference=reference).gains
         pilots = [g.difference for g in gains if g.verdict is not None and g.difference.clusters > 1]
         pilots = [pilot for pilot in pilots if pilot.over_trainings > 0]
         if pilots:
@@ -91,16 +94,5 @@ def spread(folder: Path, splits: Splits) -> tuple[float, tuple[float, float], st
             freedom = min(pilot.patient_freedom for pilot in pilots)
             source = f"the upper limit of what {len(pilots)} arms in {folder} show"
             return sd, (over_patients, freedom), source
-    return ASSUMED_SD, (0.0, np.inf), "assumed: run some, and ask again with the same --out"
-
-
-def of_references(results: list[TrainingResult]) -> list[TrainingResult]:
-    """The results but those built on a former reference: validation may choose another when a run grows."""
-    amounts = {one.unit.amount for one in results if one.arm.role == "classical"}
-    base = {amount: best_recipe(results, amount) for amount in amounts}
-    free = ("classical", "ceiling")
-    return [
-        one
-        for one in results
-        if one.arm.role in free or one.arm.by_donor or one.arm.recipe == base.get(one.unit.amount)
-    ]
+    expected = expected_over_patients(splits.test.labels, splits.test.groups)
+    return ASSUMED_SD, expected, "assumed: run some, and ask again with the same --out"

@@ -12,6 +12,7 @@ from typing import Any
 import tomli_w
 
 from synthaug._api.experiment.images import experiment_data
+from synthaug._api.experiment.looks import GROWING, record_look, this_look
 from synthaug._api.experiment.options import ExperimentOptions
 from synthaug._api.generator import Generator
 from synthaug._api.load import Data, as_splits, read_options
@@ -25,13 +26,13 @@ from synthaug.evaluation.diagnosis.assessment import assess
 from synthaug.evaluation.experiment.schedule import conduct
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.gain.comparison import Gain
-from synthaug.evaluation.gain.verdict import Experiment, compare_arms
+from synthaug.evaluation.gain.verdict import Experiment, Looks, compare_arms
 from synthaug.evaluation.reports.report import Report
 
 log = logging.getLogger("synthaug")
 
 # options that may change when an experiment is resumed: what they add is made, what is there stays
-GROWING = ("fractions", "labels_per_class", "ratios", "seeds", "inits", "donors", "extractor", "arms")
+FREE = (*GROWING, "extractor")
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +169,7 @@ def run_experiment(
         UsageError, DataError, GateError: see `experiment`.
     """
     refuse_folder(folder, options, overwrite=overwrite, resume=resume)  # before the work of a minute
+    looks = this_look(folder, options.as_dict()) if resume else Looks(1, options.looks)
     design = options.design
     data = experiment_data(splits, options, folder)
     names = [name.strip() for name in options.extractor.split(",") if name.strip() != "none"]
@@ -187,15 +189,19 @@ def run_experiment(
         design,
         ratios=options.ratios,
         choice=options.arms,
+        reference=options.reference_recipe,
         jobs=parallel_trainings(jobs, data.make_fabric().device),
         on_progress=log.info,
     )
-    found = compare_arms(results, splits)
+    found = compare_arms(
+        results, splits, reference=options.reference_recipe, looks=looks, donor_share=data.donor_share
+    )
     first = next(design.units())
     shown = extractors if "domain" in names else extractors[1:]
     assessment = assess(splits, data.pool(first), extractors[0], shown) if names else None
     report = Report(splits, found, assessment, options.as_dict(), generator_log(folder))
     report.write(folder)
+    record_look(folder, options.as_dict())
     return ExperimentResult(found, report.facts, folder, temporary)
 
 
@@ -205,17 +211,17 @@ def refuse_folder(folder: Path, options: ExperimentOptions, *, overwrite: bool, 
     if not (resume and stored.exists()):
         refuse_existing(folder, overwrite)
         return
-    before, now = tomllib.loads(stored.read_text()), options.as_dict()
+    before, now = {"looks": 1} | tomllib.loads(stored.read_text()), options.as_dict()
     changed = [
         key
         for key in {**before, **now}
         # an option that came later is not in the folder: to it, missing and empty are one
-        if key not in GROWING and (before.get(key) or None) != (now.get(key) or None)
+        if key not in FREE and (before.get(key) or None) != (now.get(key) or None)
     ]
     if changed:
         raise UsageError(
             f"--resume: {', '.join(changed)} differ from {stored}: resume with the same options "
-            f"(free to change: {', '.join(GROWING)})"
+            f"(free to change: {', '.join(FREE)})"
         )
 
 

@@ -45,7 +45,10 @@ class TestDecoding:
             ("1", 1, (255, 255, 255)),
             ("I;16", 65535, (255, 255, 255)),
             ("I;16", 32768, (128, 128, 128)),  # the upper eight bits
-            ("I;16", 90, (0, 0, 0)),  # also of a dark picture
+            ("I;16", 90, (90, 90, 90)),  # of 8 bits in use
+            ("I;16", 4095, (255, 255, 255)),  # of 12
+            ("I;16", 1023, (255, 255, 255)),
+            ("I;16", 8192, (128, 128, 128)),  # of 14
             ("F", 0.5, (127, 127, 127)),
             ("F", 200.0, (200, 200, 200)),
         ],
@@ -166,8 +169,8 @@ class TestSixteenBits:
     @pytest.mark.parametrize("kind", [np.int16, np.uint32, np.float32])
     @pytest.mark.parametrize(
         ("levels", "expected"),
-        [((200, 0, 4095), [0, 0, 15]), ((200, 0, 255), [200, 0, 255])],
-        ids=["sixteen", "eight"],
+        [((200, 0, 4095), [12, 0, 255]), ((200, 0, 255), [200, 0, 255]), ((256, 0, 16_384), [1, 0, 64])],
+        ids=["twelve", "eight", "sixteen"],
     )
     def test_of_files_that_do_not_say_their_range_are_told_by_the_highest(
         self, tmp_path, kind, levels, expected
@@ -184,9 +187,9 @@ class TestPadding:
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
     def test_keeps_the_whole_image_between_black_bars(self, tmp_path, kind):
         path = saved(Image.fromarray(np.full((4, 8), 200, kind)), tmp_path / "x.png")
-        pixels = read(path, size=8, fit="pad").pixels[0, 0]
+        pixels = read(path, size=8, fit="pad", levels=16).pixels[0, 0]
         assert pixels[:, 0].tolist() == [0, 0, 200, 200, 200, 200, 0, 0]
-        assert (read(path, size=8).pixels == 200).all()
+        assert (read(path, size=8, levels=16).pixels == 200).all()
 
 
 class TestBadFiles:

@@ -101,10 +101,10 @@ class TestPictures:
 
     def test_are_read_as_asked(self, table):
         path = table("file,label", "images/a.png,x", pictures=("a.png",))
-        Image.fromarray(np.full((4, 8), 900, np.uint16)).save(path.parent / "images" / "a.png")
+        Image.fromarray(np.full((4, 8), 40_000, np.uint16)).save(path.parent / "images" / "a.png")
         assert read_images(path).pixels.dtype == np.uint16
         padded = read_images(path, ReadOptions(size=8, fit="pad")).pixels[0, 0]
-        assert padded[:, 0].tolist() == [0, 0, 900, 900, 900, 900, 0, 0]
+        assert padded[:, 0].tolist() == [0, 0, 40_000, 40_000, 40_000, 40_000, 0, 0]
 
     @pytest.mark.parametrize(
         ("row", "says"),

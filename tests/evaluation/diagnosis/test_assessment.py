@@ -117,7 +117,9 @@ def test_a_class_that_was_not_judged_is_named(splits, domain):
 
 def test_no_more_near_copies_than_false_alarms_explain_are_amber(copying):
     memory = copying.memorization
-    often = replace(memory, copied_floor=Estimate(0.1, 0.05, 0.2), n_floor=100)  # the rule errs in one of ten
+    often = replace(
+        memory, copied_floor=Estimate(0.1, 0.05, 0.2), floor_units=100, floor_alarms=10
+    )  # the rule errs in one of ten
     resembling = replace(copying, memorization=often, findings=[], scores=[])
     assert resembling.light == "amber"
     assert "look at 10 images that resemble training images" in resembling.sentence

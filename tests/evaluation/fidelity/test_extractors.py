@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from synthaug.augment.datasets.phantom import phantom
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages, Splits
+from synthaug.augment.jpeg import recode
 from synthaug.evaluation.fidelity.extractors import extractors_for
 from synthaug.evaluation.fidelity.features import Extractor
 
@@ -117,3 +118,22 @@ class TestTimmExtractors:
 def test_an_unknown_extractor_is_refused_by_name(splits):
     with pytest.raises(UsageError, match="no extractor 'resnet': expected domain, pixels, inception or timm"):
         extractors_for(["resnet"], splits, fabric=FABRIC)
+
+
+class TestAfterCoding:
+    def test_coded_images_keep_their_features_and_others_get_those_of_coded_ones(self, splits):
+        plain, coded = one("pixels", splits), one("pixels@jpeg75", splits)
+        raw = part(5, 4)
+        through = recode(raw, [75] * len(raw))
+        assert not np.array_equal(plain.of_batch(raw).vectors, coded.of_batch(raw).vectors)
+        assert np.array_equal(plain.of_batch(through).vectors, coded.of_batch(raw).vectors)
+
+    def test_its_protocol_says_so(self, splits):
+        protocol = one("pixels@jpeg75", splits).protocol
+        assert protocol.name == "pixels@jpeg75"
+        assert protocol.preprocessing.startswith("JPEG 75, ")
+
+    @pytest.mark.parametrize("quality", ["", "0", "96", "high"])
+    def test_refuses_what_is_no_quality(self, splits, quality):
+        with pytest.raises(UsageError, match=f"pixels@jpeg{quality}: expected a JPEG quality from 1 to 95"):
+            one(f"pixels@jpeg{quality}", splits)

@@ -6,7 +6,7 @@ from scipy import stats
 
 from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.gain.closure import gap_closure
-from synthaug.evaluation.gain.hierarchy import Difference, PairedTraining, paired_difference
+from synthaug.evaluation.hierarchy import Difference, PairedTraining, paired_difference
 from synthaug.evaluation.statistics import Estimate
 
 LABELS = np.repeat([0, 1], [60, 40])
@@ -39,7 +39,7 @@ def true_closure(design: tuple[int, int, int]) -> float:
     return float((areas[1] - areas[0]) / (areas[2] - areas[0]))
 
 
-def closure(logits: np.ndarray, design: tuple[int, int, int], rounds: int, seed: int) -> Estimate | None:
+def closure(logits: np.ndarray, design: tuple[int, int, int]) -> Estimate | None:
     """Of what three classifiers answered, by the differences that an experiment has."""
     one = 1 / (1 + np.exp(-logits))
     answers = np.stack([1 - one, one], axis=-1)  # (units, 3, N, 2)
@@ -47,14 +47,14 @@ def closure(logits: np.ndarray, design: tuple[int, int, int], rounds: int, seed:
 
     def difference(a: int, b: int) -> Difference:
         pairs = [PairedTraining(*unit, said[a], said[b]) for unit, said in zip(units, answers, strict=True)]
-        return paired_difference(auroc, LABELS, pairs, rounds=rounds, seed=seed)
+        return paired_difference(auroc, LABELS, pairs)
 
     return gap_closure(difference(1, 0), difference(2, 0), difference(1, 2))
 
 
 def coverage(design: tuple[int, int, int], times: int) -> float:
     rng, truth = np.random.default_rng(0), true_closure(design)
-    found = [closure(three(rng, design), design, 60, seed) for seed in range(times)]
+    found = [closure(three(rng, design), design) for _ in range(times)]
     return float(np.mean([e is not None and e.low <= truth <= e.high for e in found]))
 
 

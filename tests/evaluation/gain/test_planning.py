@@ -5,8 +5,14 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from synthaug.augment.errors import UsageError
-from synthaug.evaluation.gain.hierarchy import Difference
-from synthaug.evaluation.gain.planning import pilot_sd, power, smallest_effect, subsets_needed
+from synthaug.evaluation.gain.planning import (
+    expected_over_patients,
+    pilot_sd,
+    power,
+    smallest_effect,
+    subsets_needed,
+)
+from synthaug.evaluation.hierarchy import Difference
 
 EFFECT, SD = 0.02, 0.02
 
@@ -131,3 +137,15 @@ class TestPilotSd:
 def test_what_cannot_be_planned_says_why(call, word):
     with pytest.raises(UsageError, match=word):
         call()
+
+
+class TestTheErrorOverTestPatients:
+    def test_before_any_training_is_that_of_hanley_and_mcneil(self):
+        # AUROC .85, 50 and 100 cases: q1 = .73913, q2 = .78108; variance .001301
+        error, freedom = expected_over_patients(np.repeat([0, 1], [100, 50]), None)
+        assert error == pytest.approx((2 * 0.1 * 0.0013011) ** 0.5, rel=1e-3)
+        assert freedom == 49
+
+    def test_counts_patients_and_not_images(self):
+        labels, groups = np.repeat([0, 1], [100, 50]), np.repeat(np.arange(30), 5)
+        assert expected_over_patients(labels, groups)[0] > 2 * expected_over_patients(labels, None)[0]

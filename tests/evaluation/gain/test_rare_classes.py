@@ -13,7 +13,6 @@ from synthaug.evaluation.classification import AurocOver
 from synthaug.evaluation.experiment.design import ALL, Unit
 from synthaug.evaluation.experiment.results import TrainingResult
 from synthaug.evaluation.gain.comparison import compare
-from synthaug.evaluation.gain.hierarchy import PairedTraining, paired_difference
 from synthaug.evaluation.gain.rare_classes import rare_classes
 from synthaug.evaluation.reports.arm_table import RARE, arm_table
 
@@ -74,30 +73,18 @@ class TestTheirAUROC:
         with pytest.raises(DataError, match="0 positive images"):
             AurocOver((4,))(LABELS, np.full((125, 5), 0.2))
 
-    def test_has_the_interval_that_scores_row_by_row_get(self):
-        found = cells([70, 14, 10, 6], lift=3)
-        pairs = [
-            PairedTraining(0, k, 0, arm.test, reference.test)
-            for k, (reference, arm) in enumerate(zip(found[::2], found[1::2], strict=True))
-        ]
-        score = AurocOver((2, 3))
-        fast = paired_difference(score, LABELS, pairs, rounds=40)
-        slow = paired_difference(lambda labels, said: score(labels, said), LABELS, pairs, rounds=40)
-        assert fast.value == pytest.approx(slow.value)
-        assert fast.over_patients == pytest.approx(slow.over_patients, rel=1e-9)
-
 
 class TestAGainOverThem:
     def test_stands_beside_the_gain_over_all_and_does_not_decide(self):
-        (gain,) = compare(cells([70, 14, 10, 6], lift=3), TEST)
+        (gain,) = compare(cells([70, 14, 10, 6], lift=3), TEST, {ALL: AUGMENTED})
         assert gain.rare_auroc.low > gain.auroc.value > 0
         assert gain.rare_auroc.level == 0.95
-        common, rare = (compare(cells([10, 30, 30, 30], lift=k), TEST)[0] for k in (3, 0))
+        common, rare = (compare(cells([10, 30, 30, 30], lift=k), TEST, {ALL: AUGMENTED})[0] for k in (3, 0))
         assert common.verdict == rare.verdict == "helps"
         assert common.rare_auroc.value < 0.5 * rare.rare_auroc.value
 
     def test_is_none_where_no_class_is_rare(self):
-        assert compare(cells([25, 25, 25, 25]), TEST)[0].rare_auroc is None
+        assert compare(cells([25, 25, 25, 25]), TEST, {ALL: AUGMENTED})[0].rare_auroc is None
 
     def test_has_a_column_in_the_table_of_arms(self):
         found = cells([70, 14, 10, 6], lift=3)

@@ -4,23 +4,37 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, SPLITS, TEST, made_up
+from experiment_fixtures import AUGMENTED, BLEND, LABELS, LESS, REAL, SPLITS, TEST, known_arms, made_up
 
 from synthaug.evaluation.experiment.arms import CEILING, SYNTHETIC_ONLY
 from synthaug.evaluation.experiment.design import ALL, Amount
-from synthaug.evaluation.experiment.schedule import best_recipe
-from synthaug.evaluation.gain.comparison import compare, of_arm
-from synthaug.evaluation.gain.hierarchy import Difference
+from synthaug.evaluation.gain.comparison import Gain, compare, of_arm
 from synthaug.evaluation.gain.planning import pilot_sd, power
-from synthaug.evaluation.gain.verdict import compare_arms, conclude, decisive_gain, in_percent, smallest_found
+from synthaug.evaluation.gain.reference import with_reference
+from synthaug.evaluation.gain.verdict import (
+    Looks,
+    compare_arms,
+    conclude,
+    decisive_gain,
+    in_percent,
+    smallest_found,
+)
+from synthaug.evaluation.hierarchy import Difference
 from synthaug.evaluation.statistics import Estimate
 
 TENTH = Amount(0.1)
 NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}
 
 
+def gains_of(cells: list) -> list[Gain]:
+    """Without the ratio that validation images choose."""
+    beside, references = with_reference(cells, TEST)
+    return compare(beside, TEST, references)
+
+
 def judged(cells: list) -> tuple[str, str]:
-    return conclude(compare(cells, TEST))
+    gains = gains_of(cells)
+    return conclude(gains, smallest=smallest_found(decisive_gain(gains)[1], gains))
 
 
 class TestTheVerdict:
@@ -37,8 +51,8 @@ class TestTheVerdict:
 
     def test_names_what_harms_where_something_else_helps(self):
         good, bad = (
-            compare(made_up(NOTHING | {BLEND: 0.5}), TEST),
-            compare(made_up(NOTHING | {BLEND: -0.5}), TEST),
+            gains_of(made_up(NOTHING | {BLEND: 0.5})),
+            gains_of(made_up(NOTHING | {BLEND: -0.5})),
         )
         (helping,) = [gain for gain in good if gain.arm == BLEND]
         (harming,) = [replace(gain, arm="another blend") for gain in bad if gain.arm == BLEND]
@@ -61,7 +75,7 @@ class TestTheVerdict:
 
     def test_tells_accuracy_with_its_interval_and_does_not_go_by_it(self):
         cells = made_up(NOTHING, shift=1.0)
-        gain = compare(cells, TEST)[0]
+        gain = gains_of(cells)[0]
         assert gain.accuracy.high < 0  # at a threshold that was tuned for nobody
         assert gain.balanced_accuracy.value > gain.accuracy.value + 0.1
         verdict, sentence = conclude([gain])
@@ -75,37 +89,32 @@ class TestTheVerdict:
 
     @pytest.mark.parametrize("effect", [-2, 2])
     def test_is_never_decided_by_synthetic_images_alone(self, effect):
-        gains = compare(made_up(NOTHING | {SYNTHETIC_ONLY: effect}), TEST)
+        gains = gains_of(made_up(NOTHING | {SYNTHETIC_ONLY: effect}))
         assert {gain.arm: gain.verdict for gain in gains} == {BLEND: "no evidence", SYNTHETIC_ONLY: None}
         assert conclude(gains)[0] == "no evidence"
 
     def test_is_against_the_classical_arm_of_the_best_validation(self):
         # the augmented arm is better, validation says so, and synthetic images beat the plain one only
         effects = {REAL: 0, AUGMENTED: 0.5, BLEND: 0.5}
-        fair = compare(made_up(effects, val_auroc={AUGMENTED: 0.8, REAL: 0.7, BLEND: 0.9}), TEST)[0]
+        fair = gains_of(made_up(effects))[0]
         assert (fair.reference, fair.verdict) == (AUGMENTED, "no evidence")
         # test images have no say in the choice
-        blind = compare(made_up(effects, val_auroc={AUGMENTED: 0.7, REAL: 0.8}), TEST)[0]
-        assert (blind.reference, blind.verdict) == (REAL, "helps")
-
-    def test_is_against_augmentation_where_validation_images_cannot_tell_arms_apart(self):
-        cells = made_up(NOTHING, val_auroc={AUGMENTED: 0.9, REAL: 0.9})
-        areas = iter([0.92, 0.89, 0.91, 0.89])  # ahead by .0025 on average, give or take .0075
-        lucky = [replace(c, val_auroc=next(areas)) if c.arm.name == REAL else c for c in cells]
-        assert best_recipe(lucky, ALL).name == AUGMENTED
-        areas = iter([0.92, 0.91, 0.92, 0.91])  # ahead everywhere
-        better = [replace(c, val_auroc=next(areas)) if c.arm.name == REAL else c for c in cells]
-        assert best_recipe(better, ALL).name == REAL
+        blind, references = with_reference(made_up(effects, val={REAL: 2, AUGMENTED: 0, BLEND: 0}), TEST)
+        assert references == {ALL: REAL}
+        assert {result.arm.name for result in blind} == {REAL, AUGMENTED}  # no blend is built on it
 
     def test_chooses_the_reference_at_each_amount_of_labels(self):
-        cells = made_up(NOTHING, val_auroc={REAL: 0.9}, amount=TENTH)
-        cells += made_up(NOTHING, val_auroc={AUGMENTED: 0.9})
-        assert [best_recipe(cells, amount).name for amount in (TENTH, ALL)] == [REAL, AUGMENTED]
+        cells = made_up(NOTHING | {REAL: 2}, amount=TENTH) + made_up(NOTHING | {REAL: -2})
+        assert with_reference(cells, TEST)[1] == {TENTH: REAL, ALL: AUGMENTED}
+
+    def test_is_against_the_reference_that_was_chosen_beforehand(self):
+        recipe = known_arms()[REAL].recipe
+        assert with_reference(made_up(NOTHING), TEST, recipe)[1] == {ALL: REAL}
 
     def test_is_held_to_a_higher_level_the_more_is_compared(self):
-        one = compare(made_up(NOTHING | {SYNTHETIC_ONLY: 0}), TEST)
+        one = gains_of(made_up(NOTHING | {SYNTHETIC_ONLY: 0}))
         both = NOTHING | {LESS: 0}
-        four = compare(made_up(both, amount=TENTH) + made_up(both), TEST)
+        four = gains_of(made_up(both, amount=TENTH) + made_up(both))
         assert {gain.auroc.level for gain in one} == {0.95}
         assert sorted(round(1 - gain.auroc.level, 6) for gain in four) == [0.0125, 0.016667, 0.025, 0.05]
 
@@ -118,7 +127,7 @@ class TestTheVerdict:
     def test_says_how_far_it_is_to_all_labels_and_what_could_be_done_instead(self):
         effects = NOTHING | {BLEND: 0.5, CEILING: 1.0, "ensemble": 0.2}
         sentence = judged(made_up(effects, amount=TENTH))[1]
-        closure = decisive_gain(compare(made_up(effects, amount=TENTH), TEST))[1].closure
+        closure = decisive_gain(gains_of(made_up(effects, amount=TENTH)))[1].closure
         assert 0.2 < closure.low < closure.value < closure.high < 1
         assert f"Of the gap to the classifier with all labels it closes {in_percent(closure)}." in sentence
         assert "The best alternative, ensemble, changes AUROC by +0." in sentence
@@ -128,7 +137,7 @@ class TestTheVerdict:
         assert "gap" not in sentence
 
     def test_says_that_the_way_is_open_where_the_ceiling_is_hardly_one(self):
-        gains = compare(made_up(NOTHING | {BLEND: 0.5, CEILING: 0.02}, amount=TENTH), TEST)
+        gains = gains_of(made_up(NOTHING | {BLEND: 0.5, CEILING: 0.02}, amount=TENTH))
         ceiling = next(gain for gain in gains if gain.role == "ceiling")
         assert ceiling.auroc.low < 0 < ceiling.auroc.value
         assert (decisive_gain(gains)[1].closure.low, ceiling.closure) == (-np.inf, None)
@@ -138,7 +147,7 @@ class TestTheVerdict:
         cells = made_up(NOTHING | {CEILING: 1.0}, amount=TENTH, donors=3, subsets=2)
         tops = {c.unit.donor: c.test for c in cells if c.arm.name == CEILING}
         cells = [replace(c, test=tops[c.unit.donor]) if c.arm.name == BLEND else c for c in cells]
-        closure = next(gain for gain in compare(cells, TEST) if gain.arm == BLEND).closure
+        closure = next(gain for gain in gains_of(cells) if gain.arm == BLEND).closure
         assert (closure.value, closure.low, closure.high) == pytest.approx((1, 1, 1))
 
     def test_tells_of_no_way_from_one_training(self):
@@ -163,8 +172,13 @@ class TestTheSmallestEffect:
         assert found.smallest_effect is None
         assert "power" not in found.sentence
 
+    def test_needs_to_be_larger_at_each_of_several_looks(self):
+        once, twice = (compare_arms(made_up(NOTHING), SPLITS, looks=Looks(1, n)) for n in (1, 2))
+        assert twice.smallest_effect > once.smallest_effect
+        assert "Look 1 of 2 planned ones, each at an error of 2.5 %." in twice.sentence
+
     def test_has_eighty_per_cent_power_among_all_arms_that_decide(self):
-        gains = compare(made_up(NOTHING | {LESS: 0}), TEST)
+        gains = gains_of(made_up(NOTHING | {LESS: 0}))
         effect, found = smallest_found(gains[0], gains), gains[0].difference
         assert len(gains) == 2
         reached = power(
@@ -178,15 +192,15 @@ class TestTheSmallestEffect:
         assert reached == pytest.approx(0.8, abs=1e-4)
 
     def test_that_no_auroc_has_room_for_is_said_in_words(self):
-        (gain,) = compare(made_up(NOTHING), TEST)
+        (gain,) = gains_of(made_up(NOTHING))
         wide = replace(gain, difference=Difference(0.0, 0.2, 0.1, "subset", 2))
         assert (
             "So few trainings and test images find no effect at all with 80 % power: "
-            "add subsets, or test images." in (conclude([wide])[1])
+            "add subsets, or test images." in conclude([wide], smallest=smallest_found(wide, [wide]))[1]
         )
 
     def test_is_none_from_one_training_and_of_the_reference_itself(self):
-        (gain,) = compare(made_up(NOTHING, subsets=1), TEST)
+        (gain,) = gains_of(made_up(NOTHING, subsets=1))
         assert smallest_found(gain, [gain]) is None
         itself = replace(gain, difference=Difference(0, 0, 0, "subset", 4))
         assert smallest_found(itself, [itself]) is None

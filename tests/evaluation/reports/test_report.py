@@ -174,7 +174,7 @@ class TestThePage:
 class TestTheMainArms:
     def test_are_chosen_by_validation_but_the_competitor_by_its_gain(self, found):
         cells, gains = found.experiment.cells, found.experiment.gains
-        chosen = main_arms(cells, gains, AMOUNTS[0])
+        chosen = main_arms(cells, gains, AMOUNTS[0], found.experiment.references[AMOUNTS[0]])
         rows = [row for row in found.facts["arms"] if row["labels"] == str(AMOUNTS[0])]
         fixed = [row for row in rows if row["role"] == "synthetic" and row["arm"] != CHOSEN]
         assert chosen["best synthetic arm"] == max(fixed, key=lambda row: row["validation AUROC"])["arm"]

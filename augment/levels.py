@@ -1,0 +1,98 @@
+"""Grey levels in use against levels declared: 12 bits of a detector are often kept in 16."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from synthaug.augment.images import Pixels
+
+log = logging.getLogger("synthaug")
+DEPTHS = (8, 10, 12, 14, 16)  # bits per level that detectors and formats have
+
+
+def bits_in_use(highest: float) -> int:
+    """Bits that levels from 0 to `highest` need: the next depth that detectors have."""
+    return next(bits for bits in DEPTHS if highest <= 2**bits - 1 or bits == 16)
+
+
+def scale_of(bits: int) -> float:
+    """What takes levels of so many bits to those of 16, white to white."""
+    return 65535 / (2**bits - 1)
+
+
+def in_full_range(pixels: Pixels, bits: int) -> Pixels:
+    """uint16 levels of so many bits as levels of 16, white to white; 16 stay as they are."""
+    if bits >= 16:
+        return pixels
+    scaled = np.rint(pixels * scale_of(bits))
+    return scaled.clip(0, 65535).astype(np.uint16)
+
+
+def as_used(where: object, pixels: Pixels, known: int | None) -> Pixels:
+    """uint16 images with the levels that are in use as those of 16 bits; uint8 as they are.
+
+    Args:
+        where: what a line about it calls the file.
+        known: bits in use; None: those that the highest level needs.
+    """
+    if pixels.dtype == np.uint8 or not pixels.size:
+        return pixels
+    bits = known or bits_in_use(float(pixels.max()))
+    if known is None:
+        say_levels(where, bits)
+    return in_full_range(pixels, bits)
+
+
+def say_levels(where: object, bits: int) -> None:
+    """One line, where fewer levels are in use than are declared."""
+    if bits < 16:
+        log.warning(
+            "%s: found grey levels up to %d in 16 bits, read as %d bits with white at %d: --levels 16 takes "
+            "them as declared",
+            *(where, 2**bits - 1, bits, 2**bits - 1),
+        )
+
+
+def warn_of_unequal(where: object, highest: Sequence[float], classes: Sequence[str]) -> None:
+    """One warning where classes differ in the bits that their levels need: that alone tells them apart.
+
+    Args:
+        highest: the highest level of each image that has 16 bits, NaN of others.
+        classes: the class of each image.
+    """
+    top: dict[str, float] = {}
+    for name, level in zip(classes, highest, strict=True):
+        if level == level:
+            top[name] = max(level, top.get(name, 0.0))
+    if len({bits_in_use(level) for level in top.values()}) > 1:
+        log.warning(
+            "%s: classes differ in their grey levels (%s), which tells them apart: bring all to one range",
+            where,
+            _by_class({name: f"up to {level:g}" for name, level in sorted(top.items())}),
+        )
+
+
+def by_class(deep: Sequence[bool], classes: Sequence[str]) -> str:
+    """How many images of each class have 16 bits, for a warning: "normal 0 of 3, abnormal 6 of 6"."""
+    return _by_class({name: f"{n} of {total}" for name, (n, total) in _counted(deep, classes).items()})
+
+
+def tells_apart(deep: Sequence[bool], classes: Sequence[str]) -> bool:
+    """Whether the share of images with 16 bits differs between two classes by more than a tenth."""
+    if not classes:
+        return False
+    shares = [n / total for n, total in _counted(deep, classes).values()]
+    return max(shares) - min(shares) > 0.1
+
+
+def _counted(deep: Sequence[bool], classes: Sequence[str]) -> dict[str, tuple[int, int]]:
+    total = Counter(classes)
+    of_deep = Counter(name for is_deep, name in zip(deep, classes, strict=True) if is_deep)
+    return {name: (of_deep[name], total[name]) for name in sorted(total)}
+
+
+def _by_class(texts: Mapping[str, str]) -> str:
+    some = [f"{name} {text}" for name, text in list(texts.items())[:6]]
+    return ", ".join(some) + (", …" if len(texts) > 6 else "")
