@@ -10,12 +10,12 @@ from synthaug.cli.output import Output
 
 def datasets(root: DataRoot = None, config_file: Config = None, as_json: Json = False) -> None:
     """List the data sets by name, and the folders of images below --data-root."""
-    from synthaug.augment.datasets.load import list_datasets
+    from synthaug._api.load import known_datasets
 
     out = Output(as_json)
     options = ReadOptions(root=root)
     where = options.data_root
-    rows = list_datasets(options)
+    rows = known_datasets(options)
     out.table(
         ["name", "found", ">images", "classes", "licence"],
         [

@@ -64,14 +64,13 @@ def evaluate(
     The test split is not looked at. Exit status 3 when near copies of training images are among them.
     """
     import synthaug as sa
-    from synthaug.augment.files.atomic import refuse_existing
 
     out = Output(as_json)
-    if target is not None:
-        refuse_existing(target, overwrite)
     report = sa.evaluate(
         real,
         synthetic,
+        out=target,
+        overwrite=overwrite,
         extractor=extractor,
         memorization=memorization,
         published=published,
@@ -88,9 +87,9 @@ def evaluate(
     if lpips_weights is None:
         out.say("LPIPS is left out: --lpips-weights FILE, or --lpips-weights download")
     facts = report.as_dict()
-    if target is not None:
-        facts["report"] = report.save(target, overwrite=overwrite)
-        out.say(f"report: {facts['report']}")
+    if report.page is not None:
+        facts["report"] = report.page
+        out.say(f"report: {report.page}")
     out.result(facts)
     if report.copied and report.memorization is not None:
         raise GateError(report.memorization.sentence)

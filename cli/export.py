@@ -68,8 +68,6 @@ def export(
     from synthaug._api import archive as archives
     from synthaug._api.blend import Blending
     from synthaug._api.export import export as export_images
-    from synthaug.augment.archive.instances import exported_instances
-    from synthaug.augment.formats.registry import format_of
 
     out = Output(as_json)
     archive = archives.open_archive(to_dicomweb, to_pacs, resume)
@@ -104,11 +102,8 @@ def export(
         report_sent(sent, out, {"out": folder, "memorization_gate": sent.gate})
         return
     assert target is not None
-    if archive is not None and format_of(target, format) != "dicom":
-        raise UsageError(
-            f"{target}: {format_of(target, format)}, but an archive takes DICOM: expected a folder named "
-            "…dicom, or --format dicom"
-        )
+    if archive is not None:
+        archives.refuse_other_format(target, format)
     done = export_images(
         source,
         target,
@@ -132,6 +127,5 @@ def export(
     if archive is None:
         out.result(result)
         return
-    files = exported_instances(target)
-    sent = archives.send_files(files, target, archive, gate=done.gate, asked=asked_of_target())
+    sent = archives.send_files(target, archive, gate=done.gate, asked=asked_of_target())
     report_sent(sent, out, result)

@@ -75,7 +75,7 @@ def generate(
     """
     from synthaug._api.generate import plan_generation
     from synthaug._api.remake import remake
-    from synthaug.augment.formats.registry import format_of
+    from synthaug._api.save import file_format
 
     out = Output(as_json)
     asked = [name for name in changed(reading) if name not in ("root", "split_seed")]
@@ -125,7 +125,7 @@ def generate(
     counts, synthesizer = generation.counts, generation.synthesizer
     path = target or Path(f"{'-'.join(counts)}-{max(counts.values())}.h5".replace("/", "_"))
     generation.refuse(path, format, writing, overwrite=overwrite, resume=resume)
-    kind = format_of(path, format)
+    kind = file_format(path, format)
     out.say(f"{counts} from {synthesizer.name} ({synthesizer.card.data}) to {path} ({kind})")
     gate = ""
     if not dry_run:

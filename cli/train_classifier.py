@@ -76,31 +76,35 @@ def train_classifier(
 
     from synthaug._api.blend import Blending
     from synthaug._api.train_classifier import plan_classifier
-    from synthaug.augment.datasets.load import load_dataset
-    from synthaug.augment.files.atomic import refuse_existing
-    from synthaug.classifiers.training import ClassifierConfig
 
     out = Output(as_json)
     folder = run or Path("runs") / f"{Path(dataset.split(':')[0]).stem}-classifier"
-    refuse_existing(folder, overwrite)
+    recipe = {
+        "name": classifier,
+        "steps": steps,
+        "batch_size": batch_size,
+        "lr": learning_rate,
+        "balanced": balanced_sampling or balanced,
+        "augment": augment,
+        "class_weights": class_weights,
+        "mixup": mixup,
+        "seed": seed,
+    }
     try:
-        splits = load_dataset(dataset, reading)
+        plan = plan_classifier(
+            dataset,
+            recipe,
+            Blending(synthetic_ratio, balance, add, generator, synthetic),
+            out=folder,
+            overwrite=overwrite,
+            device=device,
+            precision=precision,
+            options=reading,
+        )
     except DataError as error:
         hint = "" if "phantom" in str(error) else "; `--dataset phantom` needs no data"
         raise DataError(f"{error}{hint}") from None
-    config = ClassifierConfig(
-        name=classifier,
-        steps=steps,
-        batch_size=batch_size,
-        lr=learning_rate,
-        balanced=balanced_sampling or balanced,
-        augment=augment,
-        class_weights=class_weights,
-        mixup=mixup,
-        seed=seed,
-    )
-    blending = Blending(synthetic_ratio, balance, add, generator, synthetic)
-    plan = plan_classifier(splits, config, blending, device=device, precision=precision)
+    splits = plan.splits
     if dry_run:
         plans = plan.counts()
         for one in plans:
@@ -132,7 +136,7 @@ def train_classifier(
         "synthetic_ratio": chosen.ratio,
         "synthetic": chosen.origin,
         "images": model.counts,
-        "config": asdict(config),
+        "config": asdict(plan.config),
         "validation_auroc_by_ratio": areas,
         "ratio_choice": None if chosen.choice is None else asdict(chosen.choice),
         "best": model.best,

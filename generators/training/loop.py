@@ -15,12 +15,12 @@ from synthaug.augment.errors import GateError
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.progress import progress_bar
 from synthaug.generators.architectures.family import ConditionalGenerator
-from synthaug.generators.checkpoint import load_averaged, load_training, save_training
 from synthaug.generators.config import GANConfig
 from synthaug.generators.training.gan import GANTraining
 from synthaug.generators.training.monitor import SampleMonitor
 from synthaug.generators.training.networks import average_into
 from synthaug.generators.training.runlog import RunLog
+from synthaug.generators.training.state import load_averaged, load_training, save_training
 from synthaug.generators.training.transfer import Origin
 
 log = logging.getLogger("synthaug")

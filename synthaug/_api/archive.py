@@ -162,13 +162,21 @@ def send_exported(
             raise UsageError(
                 f"--training-images: no image of {folder} is marked synthetic, nothing to compare"
             )
-    return send_files(files, folder, archive, gate=str(report), resume=resume, asked=asked)
+    return send_files(folder, archive, files, gate=str(report), resume=resume, asked=asked)
+
+
+def refuse_other_format(target: Path, format: str | None) -> None:
+    """Raise `UsageError` for a target that is not to be DICOM, which is all that an archive takes."""
+    if (kind := format_of(target, format)) != "dicom":
+        raise UsageError(
+            f"{target}: {kind}, but an archive takes DICOM: expected a folder named …dicom, or --format dicom"
+        )
 
 
 def send_files(
-    files: Sequence[Instance],
     folder: Path,
     archive: Archive,
+    files: Sequence[Instance] | None = None,
     *,
     gate: str = "",
     resume: bool = False,
@@ -177,9 +185,11 @@ def send_files(
     """Send files of `folder`.
 
     Args:
+        files: those of `exported_instances`, where they were looked for already.
         gate: what the memorization gate found, in words.
         asked: digests of the options that the folder was made with, noted for a resume.
     """
+    files = exported_instances(folder) if files is None else files
     notes: dict[str, object] = {"gate": gate} if gate.startswith("passed") else {}  # not if by an override
     if asked:
         notes["asked"] = dict(asked)

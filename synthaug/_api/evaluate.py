@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,13 @@ class EvaluationReport:
         assessment: scores, findings and the images they are of.
         data: name of the data set the images were compared with.
         config: every option that led here.
+        page: report.html, where the report was written with `out`; else None.
     """
 
     assessment: Assessment
     data: str
     config: Mapping[str, Any]
+    page: Path | None = None
 
     def __repr__(self) -> str:
         return f"EvaluationReport({self.light!r}, {self.sentence!r})"
@@ -93,6 +95,8 @@ def evaluate(
     real: Data,
     synthetic: Images,
     *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
     extractor: str = "domain",
     memorization: bool = True,
     published: bool = False,
@@ -113,6 +117,8 @@ def evaluate(
     Args:
         real: a data set: its training split is the reference, its validation split the floor.
         synthetic: images in memory or of a file; of a blended set those that are marked synthetic.
+        out: folder for report.html and report.json; None: `EvaluationReport.save` writes them.
+        overwrite: replace what stands at `out`.
         extractor: comma-separated: domain (a classifier of the real training images), pixels, inception (or
             inception-768), timm/MODEL.
         memorization: look for near copies of training images, among all synthetic images.
@@ -124,8 +130,10 @@ def evaluate(
 
     Raises:
         DataError: too few images, or no class in common.
-        UsageError: no such extractor.
+        UsageError: no such extractor, or `out` is taken.
     """
+    if out is not None:
+        refuse_existing(Path(out), overwrite)
     with reporting_to(on_progress):
         reading = read_options(options)
         splits = as_splits(real, reading)
@@ -174,7 +182,8 @@ def evaluate(
         "device": str(fabric.device),
         "precision": str(fabric.strategy.precision.precision),
     }
-    return EvaluationReport(assessment, splits.name, config)
+    report = EvaluationReport(assessment, splits.name, config)
+    return report if out is None else replace(report, page=report.save(out, overwrite=overwrite))
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.datasets.load import list_datasets, load_dataset
 from synthaug.augment.errors import UsageError
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages, Splits
@@ -35,6 +35,11 @@ def load(data: Data, *, on_progress: OnProgress | None = None, **options: Any) -
     """
     with reporting_to(on_progress):
         return as_splits(data, read_options(options))
+
+
+def known_datasets(options: ReadOptions) -> list[dict[str, Any]]:
+    """A row for each data set: name, found (where, or empty), images (None: unknown), classes, licence."""
+    return list_datasets(options)
 
 
 def read_options(options: dict[str, Any]) -> ReadOptions:

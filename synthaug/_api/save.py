@@ -84,6 +84,15 @@ def save(
     return target
 
 
+def file_format(path: Path, format: str | None = None) -> str:
+    """The name of the format that images are written in at `path`.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    return format_of(path, format)
+
+
 def write_gated(
     images: LabeledImages,
     target: Path,

@@ -145,17 +145,17 @@ def train_classifier(
         DataError: fewer than two classes, or too few synthetic images.
         GateError: the generator, or synthetic images, know images of the test split.
     """
-    config = ClassifierConfig(
-        name=classifier,
-        steps=steps,
-        batch_size=batch_size,
-        lr=learning_rate,
-        balanced=balanced_sampling,
-        augment=augment,
-        class_weights=class_weights,
-        mixup=mixup,
-        seed=seed,
-    )
+    recipe: dict[str, Any] = {
+        "name": classifier,
+        "steps": steps,
+        "batch_size": batch_size,
+        "lr": learning_rate,
+        "balanced": balanced_sampling,
+        "augment": augment,
+        "class_weights": class_weights,
+        "mixup": mixup,
+        "seed": seed,
+    }
     blending = Blending(synthetic_ratio, balance, add, generator, synthetic)
     with reporting_to(on_progress):
         if isinstance(train, LabeledImages):
@@ -165,10 +165,13 @@ def train_classifier(
                 )
             if blending != Blending():
                 raise UsageError("train_classifier: images are blended by blend(…), or give a data set here")
+            config = ClassifierConfig(**recipe)
             _refuse_unfit(config, train)
             return Classifier(fit(train, val, config, make_fabric(device, precision)), config, train, val)
-        splits = as_splits(train, read_options(options))
-        return plan_classifier(splits, config, blending, device=device, precision=precision).run().chosen
+        plan = plan_classifier(
+            train, recipe, blending, device=device, precision=precision, options=read_options(options)
+        )
+        return plan.run().chosen
 
 
 @dataclass(frozen=True)
@@ -246,19 +249,31 @@ class ClassifierPlan:
 
 
 def plan_classifier(
-    splits: Splits,
-    config: ClassifierConfig,
+    data: Data,
+    recipe: dict[str, Any],
     blending: Blending,
     *,
+    out: Path | None = None,
+    overwrite: bool = False,
     device: str = "auto",
     precision: str = "auto",
+    options: ReadOptions = ReadOptions(),
 ) -> ClassifierPlan:
-    """Check what can be checked before the work.
+    """Read the data and check what can be checked before the work.
+
+    Args:
+        recipe: fields of `ClassifierConfig`.
+        out: where the classifier will be saved.
 
     Raises:
-        UsageError: no such classifier, or contradictory arguments.
+        UsageError: no such classifier, contradictory arguments, or `out` is taken.
+        DataError: see `load`.
     """
     blending.check()
+    if out is not None:
+        refuse_existing(out, overwrite)
+    config = ClassifierConfig(**recipe)
+    splits = as_splits(data, options)
     _refuse_unfit(config, splits.train)
     return ClassifierPlan(splits, config, blending, device, precision)
 

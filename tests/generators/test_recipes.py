@@ -10,17 +10,12 @@ from torch import nn
 
 from synthaug.augment.errors import UsageError
 from synthaug.generators.architectures import ARCHITECTURES, architecture
-from synthaug.generators.checkpoint import (
-    GeneratorCard,
-    load_generator,
-    load_training,
-    save_generator,
-    save_training,
-)
+from synthaug.generators.checkpoint import GeneratorCard, load_generator, save_generator
 from synthaug.generators.config import GANConfig
 from synthaug.generators.objectives import OBJECTIVES
 from synthaug.generators.training.gan import GANTraining
 from synthaug.generators.training.networks import build_networks, check_recipe
+from synthaug.generators.training.state import load_training, save_training
 
 REFUSED = {("progressive", "wgan"), ("sndcgan", "wgan")}
 LEGAL = [pair for pair in product(ARCHITECTURES, OBJECTIVES) if pair not in REFUSED]

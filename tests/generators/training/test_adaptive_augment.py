@@ -7,10 +7,10 @@ import torch
 from gan_fixtures import TINY, dark_and_bright, on_cpu
 
 from synthaug.augment.images import LabeledImages
-from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
 from synthaug.generators.training.adaptive_augment import INTERVAL, MAX_P, AdaptiveAugment
 from synthaug.generators.training.gan import GANTraining
+from synthaug.generators.training.state import load_training, save_training
 
 CONFIG = GANConfig(diffaugment_share=0.3, overfit=0.5)
 

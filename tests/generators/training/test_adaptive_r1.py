@@ -7,10 +7,10 @@ import torch
 from gan_fixtures import TINY, dark_and_bright, on_cpu
 
 from synthaug.generators.architectures.family import UNKNOWN
-from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
 from synthaug.generators.training.adaptive_r1 import MIN_FRACTION, AdaptiveR1Weight
 from synthaug.generators.training.gan import GANTraining
+from synthaug.generators.training.state import load_training, save_training
 
 CONFIG = GANConfig(r1=8.0, logit_gap=0.2)
 ONE_CLASS = torch.zeros(4, dtype=torch.int64)

@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.images import LabeledImages
-from synthaug.generators.checkpoint import load_training, save_training
 from synthaug.generators.config import GANConfig
 from synthaug.generators.presets import PRESETS, preset
 from synthaug.generators.runs import train_run
 from synthaug.generators.training.gan import GANTraining, random_numbers
 from synthaug.generators.training.loop import train_generator
+from synthaug.generators.training.state import load_training, save_training
 
 OBJECTIVES = ("hinge", "wgan-gp", "wgan")
 

@@ -11,12 +11,12 @@ from gan_fixtures import SOURCE, TINY, checkpoint_of, dark_and_bright, log_of, o
 
 from synthaug.augment.errors import GateError
 from synthaug.evaluation.fidelity.monitor import SampleQuality
-from synthaug.generators.checkpoint import load_training
 from synthaug.generators.runs import train_run
 from synthaug.generators.sampling import Synthesizer
 from synthaug.generators.training.gan import GANTraining
 from synthaug.generators.training.loop import train_generator
 from synthaug.generators.training.monitor import TrainingMonitor
+from synthaug.generators.training.state import load_training
 
 HEALTHY = SampleQuality(kid=0.1, recall=0.6, diversity=0.9)
 LOSSES = {"discriminator": 0.7, "penalty": 0.0, "generator": 1.0, "real logit": 2.0, "fake logit": -2.0}
