@@ -1,6 +1,7 @@
 """The pages: every public name in the reference, every link to a file that is there."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,13 @@ def test_the_reference_has_every_public_name():
 def test_every_link_to_a_file_leads_to_one(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
         assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_the_page_of_the_command_line_has_todays_options():
+    page = runpy.run_path(str(ROOT / "docs/list_options.py"))["page"]()
+    assert (ROOT / "docs/cli.md").read_text() == page, "run python docs/list_options.py"
+
+
+def test_the_drawing_of_the_house_shows_todays_folders_and_imports():
+    drawing = runpy.run_path(str(ROOT / "docs/draw_house.py"))["draw"]()
+    assert (ROOT / "docs/images/house.svg").read_text() == drawing, "run python docs/draw_house.py"
