@@ -19,7 +19,7 @@ def bits_in_use(highest: float) -> int:
 
 def scale_of(bits: int) -> float:
     """What takes levels of so many bits to those of 16, white to white."""
-    return 65535 / (2**bits - 1)
+    return 65535 / float(2**bits - 1)
 
 
 def in_full_range(pixels: Pixels, bits: int) -> Pixels:
@@ -27,7 +27,8 @@ def in_full_range(pixels: Pixels, bits: int) -> Pixels:
     if bits >= 16:
         return pixels
     scaled = np.rint(pixels * scale_of(bits))
-    return scaled.clip(0, 65535).astype(np.uint16)
+    levels: Pixels = scaled.clip(0, 65535).astype(np.uint16)
+    return levels
 
 
 def as_used(where: object, pixels: Pixels, known: int | None) -> Pixels:

@@ -260,10 +260,10 @@ def _decoded(
         for block in (names[k : k + 1024] for k in range(0, len(names), 1024)):
             each(decode, block)
             advance(len(block))
-    for kind, level in highest.values():
-        of_kind[kind] = max(level, of_kind[kind])
-    of_all = {kind: _scale(kind, level, known) for kind, level in of_kind.items()}
-    each(decode, [name for name, (kind, _) in highest.items() if scales[name] != of_all[kind]])
+    for mode, level in highest.values():
+        of_kind[mode] = max(level, of_kind[mode])
+    of_all = {mode: _scale(mode, level, known) for mode, level in of_kind.items()}
+    each(decode, [name for name, (mode, _) in highest.items() if scales[name] != of_all[mode]])
     return decoded, highest
 
 

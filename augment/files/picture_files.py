@@ -53,8 +53,8 @@ def read_pictures(
 
     named = {str(path): name for name, path in paths.items() if name not in known}
     # 3: levels in use; what older versions kept is decoded anew
-    asked = (3, reading.size, reading.channels, reading.bits, reading.levels, reading.fitting)
-    asked = (*asked, reading.skip_bad, stored)
+    form = (reading.size, reading.channels, reading.bits, reading.levels, reading.fitting)
+    asked = (3, *form, reading.skip_bad, stored)
 
     def decode() -> Arrays:
         found = decode_files(list(named), opened, reading, stored)
