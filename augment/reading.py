@@ -10,11 +10,14 @@ from typing import Any
 from synthaug.augment.errors import UsageError
 from synthaug.augment.options import changed, option, refuse_out_of_bounds
 
+# How pixels are read. 1: grey is the mean of the channels, or of pictures the green one; levels of 16 bits
+# are those declared; padding keeps its level. 2: grey is luma, levels are those in use, padding is black.
+RULES = 2
 FITS = ("crop", "pad")
 DATA_VARIABLE = "SYNTHAUG_DATA"
-EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit")  # what any format heeds
+EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit", "rules")  # what any format heeds
 NAMING = ("label_from", "group_from", "split_from", "images_from")  # columns, arrays and attributes
-OWN_KEYS = ("root", "split_seed", "size", "channels")  # not in a configuration file's table `reading`
+OWN_KEYS = ("root", "split_seed", "size", "channels", "rules")  # not in the table of `as_config`
 
 
 def parse_window(text: str) -> tuple[float, float]:
@@ -58,6 +61,7 @@ class ReadOptions:
         trust_layout: take a folder as it lies: masks are images, and every folder is a class, even one alone.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
             stopping at the first.
+        rules: version of how pixels are read, `RULES`; generators remember images by those of their time.
 
     Raises:
         UsageError: a value that none of this can be.
@@ -83,6 +87,8 @@ class ReadOptions:
     images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
     trust_layout: bool = _of_files(False, "Take a folder as it lies, however unlikely its classes are.")
     skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
+
+    rules: int = option(RULES, "Version of how pixels are read.", low=1, high=RULES, hidden=True)
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self)

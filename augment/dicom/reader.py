@@ -27,6 +27,7 @@ from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_fr
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
 from synthaug.augment.files.walk import files_below, passed_over, say_passed_over
+from synthaug.augment.grey import luma, mean
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import ReadOptions
 
@@ -82,7 +83,11 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
         raise DataError(
             f"{folder}: all {len(paths)} DICOM files are bad, the first is {path}: found {reason}"
         )
-    labelled = replace(_labelled(images, pixels, folder, reading), passed_over=passed_over(others, "DICOM"))
+    labelled = replace(
+        _labelled(images, pixels, folder, reading),
+        passed_over=passed_over(others, "DICOM"),
+        by_rules=not all(image.about.ours for image in images),
+    )
     say_passed_over(folder, labelled.passed_over, log.warning)
     bad.warn(folder, len(paths))
     warn_of_text(images, folder)
@@ -105,6 +110,7 @@ class _Target:
     dtype: str
     fit: str
     window: tuple[float, float] | None
+    rules: int
 
 
 def _pixels(
@@ -141,6 +147,7 @@ def _target(images: Sequence[DicomImage], reading: ReadOptions) -> _Target:
         dtype=f"uint{reading.bits or min(image.bits for image in images)}",
         fit=reading.fitting,
         window=reading.window,
+        rules=reading.rules,
     )
 
 
@@ -174,11 +181,11 @@ def _frames(image: DicomImage, target: _Target) -> Iterator[Pixels]:
     attributes = Dataset()
     for k, values in enumerate(stored_frames(image.path, attributes)):
         if not image.about.ours or target.window is not None:
-            values = displayed(values, attributes, k, target.window)
+            values = displayed(values, attributes, k, target.window, target.rules)
         values = values[..., np.newaxis] if values.ndim == 2 else values
         pixels = in_depth(fitted(values, target.height, target.width, target.fit), target.dtype)
         if pixels.shape[-1] > target.channels:
-            pixels = pixels.mean(axis=-1, keepdims=True).round().astype(pixels.dtype)
+            pixels = luma(pixels, -1) if target.rules > 1 else mean(pixels, -1)
         yield pixels  # grey is repeated to RGB where it is put
 
 

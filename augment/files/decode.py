@@ -14,6 +14,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.files.walk import PICTURES
+from synthaug.augment.grey import is_coloured, luma
 from synthaug.augment.images import Pixels
 from synthaug.augment.levels import bits_in_use, scale_of
 from synthaug.augment.progress import progress_bar
@@ -23,6 +24,7 @@ log = logging.getLogger("synthaug")
 Opener = Callable[[str], IO[bytes]]
 GREEN = slice(1, 2)  # equal to the other channels in a grey picture, the sharpest in a colour one
 PHOTOMETRIC = 262  # the tag of a TIFF file; 0 is white (TIFF 6.0, page 37)
+GREYS = ("L", "LA", "1")
 COLOUR_TOLERANCE = 8  # grey levels of 255; JPEG leaves a grey picture stored as RGB that close to grey
 NAMED = 10  # bad files in a warning; the rest is counted
 
@@ -37,6 +39,7 @@ class Decoded(NamedTuple):
             does not depend on them.
         highest: the highest level of files of whole numbers with more than 8 bits.
         in_use: bits of the levels of all of them, 16 where there are none.
+        by_rules: whether earlier rules of reading would have given other pixels.
     """
 
     pixels: Pixels
@@ -44,6 +47,7 @@ class Decoded(NamedTuple):
     depths: dict[str, int]
     highest: dict[str, float]
     in_use: int
+    by_rules: bool
 
 
 def decode_images(names: Sequence[str], open_file: Opener, size: int | None, channels: int | None) -> Pixels:
@@ -101,7 +105,8 @@ def decode_files(
         layout = _layout(headers, reading, stored)
         while True:
             known = reading.levels or (16 if stored is not None else None)
-            pixels, highest = _decoded(left, open_file, layout, reading.fitting, known, each)
+            how = _How(reading.fitting, known, reading.rules)
+            pixels, highest, converted = _decoded(left, open_file, layout, how, each)
             whole = [name not in bad for name in left]
             if all(whole):
                 break
@@ -111,10 +116,12 @@ def decode_files(
             if layout == before:  # else a bad file had decided the size or depth of the others
                 break
     if layout.channels is None and not any(map(_is_coloured, _blocks(pixels))):
-        pixels = pixels[:, GREEN].copy()
+        converted = converted or is_coloured(pixels, 1)
+        pixels = luma(pixels, 1) if reading.rules > 1 else pixels[:, GREEN].copy()
     deep = {name: level for name, (kind, level) in highest.items() if kind == "I"}
     in_use = known or bits_in_use(max(deep.values(), default=65535.0))
-    return Decoded(pixels, bad, {name: header.deep for name, header in headers.items()}, deep, in_use)
+    depths = {name: header.deep for name, header in headers.items()}
+    return Decoded(pixels, bad, depths, deep, in_use, converted or (bool(deep) and in_use < 16))
 
 
 def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
@@ -185,6 +192,25 @@ class _Layout(NamedTuple):
     width: int
 
 
+class _How(NamedTuple):
+    """How levels become those of 16 bits: the bits in use, where known, and the rules of `reading.RULES`."""
+
+    fit: str
+    known: int | None
+    rules: int
+
+    def scale(self, kind: str, high: float, bits: int) -> float:
+        """What takes levels up to `high` to those of 16 bits: fractions end at 1, others at the bits in use.
+
+        By rules 1, whole numbers up to 255 are of 8 bits where that many are wanted, all others of 16.
+        """
+        if kind == "F" and high <= 1:
+            return 65535.0
+        if self.rules > 1:
+            return scale_of(self.known or bits_in_use(high))
+        return 257.0 if high <= 255 and (kind == "F" or bits == 8) else 1.0
+
+
 def _layout(
     headers: Mapping[str, _Header], reading: ReadOptions, stored: tuple[int, int, int] | None
 ) -> _Layout:
@@ -226,31 +252,36 @@ def _decoded(
     names: Sequence[str],
     open_file: Opener,
     layout: _Layout,
-    fit: str,
-    known: int | None,
+    how: "_How",
     each: Callable[[Callable[[str], None], Sequence[str]], object],
-) -> tuple[Pixels, dict[str, tuple[str, float]]]:
-    """(N, C, H, W) of files, with zeros for those that `each` finds bad, and their highest levels.
-
-    Args:
-        known: bits of levels in use; None: those that the highest level of all needs.
+) -> tuple[Pixels, dict[str, tuple[str, float]], bool]:
+    """(N, C, H, W) of files, with zeros for those that `each` finds bad, their highest levels, and whether
+    colour became grey or white was zero, where rules differ.
     """
     kept = layout.channels or 3
-    kind = np.uint16 if layout.bits == 16 else np.uint8
-    decoded = np.zeros((len(names), kept, layout.height, layout.width), kind)
+    depth = np.uint16 if layout.bits == 16 else np.uint8
+    decoded = np.zeros((len(names), kept, layout.height, layout.width), depth)
     row = {name: k for k, name in enumerate(names)}
     highest: dict[str, tuple[str, float]] = {}  # kind of levels, "I" or "F", and the highest of each file
     of_kind: dict[str, float] = {}  # the highest of all files
     scales: dict[str, float] = {}  # that they were decoded with
+    converted: set[str] = set()
 
     def decode(name: str) -> None:
         with _opened(name, open_file) as image:
-            kind, scale = image.mode[:1], 1.0
+            kind, scale = _kind_of(image.mode, how.rules), 1.0
             if kind in ("I", "F"):
                 level = float(np.asarray(image).max())
-                scale = _scale(kind, max(level, of_kind.get(kind, 0.0)), known)
-            planes = _planes(image, layout, fit, scale)
-            decoded[row[name]] = planes[GREEN] if kept == 1 and len(planes) == 3 else planes
+                scale = how.scale(kind, max(level, of_kind.get(kind, 0.0)), layout.bits)
+            inverted = image.mode[:1] in ("I", "F") and is_inverted(image)  # Pillow inverts 8 bits only
+            planes = _planes(image, layout, how.fit, scale, inverted and how.rules > 1)
+            if kept == 1 and len(planes) == 3:
+                if inverted or (image.mode not in GREYS and is_coloured(planes, 0)):
+                    converted.add(name)
+                planes = luma(planes, 0) if how.rules > 1 else planes[GREEN]
+            elif inverted:
+                converted.add(name)
+            decoded[row[name]] = planes
             if kind in ("I", "F"):  # and it is no bad file
                 highest[name] = kind, level
                 scales[name] = scale
@@ -260,18 +291,29 @@ def _decoded(
         for block in (names[k : k + 1024] for k in range(0, len(names), 1024)):
             each(decode, block)
             advance(len(block))
-    for mode, level in highest.values():
-        of_kind[mode] = max(level, of_kind[mode])
-    of_all = {mode: _scale(mode, level, known) for mode, level in of_kind.items()}
-    each(decode, [name for name, (mode, _) in highest.items() if scales[name] != of_all[mode]])
-    return decoded, highest
+    for kind, level in highest.values():
+        of_kind[kind] = max(level, of_kind[kind])
+    of_all = {kind: how.scale(kind, level, layout.bits) for kind, level in of_kind.items()}
+    each(decode, [name for name, (kind, _) in highest.items() if scales[name] != of_all[kind]])
+    return decoded, highest, bool(converted)
 
 
-def _planes(image: Image.Image, layout: _Layout, fit: str, scale: float) -> Pixels:
+def _kind_of(mode: str, rules: int) -> str:
+    """ "I" for whole numbers of more than 8 bits and "F" for others, as the scale of all is found for."""
+    if rules > 1:
+        return mode[:1]
+    return mode if mode in ("I", "F") else ""
+
+
+def is_inverted(image: Image.Image) -> bool:
+    """Whether a TIFF file says that 0 is white."""
+    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
+
+
+def _planes(image: Image.Image, layout: _Layout, fit: str, scale: float, inverted: bool) -> Pixels:
     """(3 or 1, H, W) of one picture, of which levels times `scale` are those of 16 bits."""
     size = layout.width, layout.height
     upright = ImageOps.exif_transpose(image)
-    inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # Pillow inverts 8 bits only
     if upright.mode.startswith("I") or upright.mode == "F":
         grey = _deep_grey(upright, scale, inverted)
         if layout.bits == 16:
@@ -290,13 +332,6 @@ def _deep_grey(image: Image.Image, scale: float, inverted: bool) -> npt.NDArray[
         raise ValueError(f"grey levels from {low:g} to {high:g} where 0 to 65535 can be kept")
     scaled = np.rint(levels * scale) if scale < 65535 else levels * scale
     return 65535 - scaled if inverted else scaled
-
-
-def _scale(kind: str, high: float, known: int | None) -> float:
-    """What takes levels up to `high` to those of 16 bits: fractions end at 1, others at their bits in use."""
-    if kind == "F" and high <= 1:
-        return 65535.0
-    return scale_of(known or bits_in_use(high))
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:

@@ -56,7 +56,7 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     _refuse_same(path, paths)
     bad = {file: f"an empty {found['label']}" for file, row in table.items() if not parse_label(row["label"])}
     classes = {file: row["label"] for file, row in table.items()}
-    pixels, kept = read_pictures(path, paths, reading, bad=bad, classes=classes)
+    pixels, kept, by_rules = read_pictures(path, paths, reading, bad=bad, classes=classes)
     files = list(table)
     table = {files[k]: table[files[k]] for k in kept}
     names = [_class_of(row["label"], found["label"]) for row in table.values()]
@@ -73,6 +73,7 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
         groups=groups_of(table, synthetic, "patient_id"),
         provenance=provenance_of(path, table) if synthetic.any() else None,
         split=split,
+        by_rules=by_rules,
     )
 
 
