@@ -14,10 +14,9 @@ HEAD = (
 )
 WHAT = """The generator is trained on the labelled images that the classifier has, one for every labelled
 subset. The question is not only whether this helps but whether the choice on validation images does harm: it
-may take none, and does so unless the best ratio is ahead on validation images by more than a standard error.
-That condition came after the fractions of PneumoniaMNIST and of the chest radiographs had been seen, where
-the plain best, in a column of its own, lost most; the other cells had not been seen then. `train-classifier
---synthetic-ratio auto` chooses by the same rule."""
+may take none, and does so unless the best ratio is ahead in the *other* subsets by more than a standard
+error. The choice from a subset's own trainings, in a column of its own, keeps their luck and loses most where
+validation images are few."""
 
 
 def own_section(found: Mapping[Measured, Facts]) -> Iterator[str]:

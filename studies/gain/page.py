@@ -18,12 +18,19 @@ INTRODUCTION = """# Results: do synthetic images help?
 Made by `studies/gain/run.py`; the protocol is that of [experiment.md](../experiment.md): AUROC (macro
 one-versus-rest) on test images, paired by labelled subset and initial weights, against the best arm without
 synthetic images, which validation images choose; every arm has the same number of optimiser steps. Intervals
-cover other donors or subsets and other test patients; where an arm decides, they are at the level that Holm's
-correction over all deciding arms gives it; from the first arm on that fails there, every later one is *no
-evidence*, also where its interval lies above 0. Every target was written down before the first run.
+cover other donors or subsets of these training patients and other test patients; where an arm decides, they
+are at the level that Holm's correction over all deciding arms gives it; from the first arm on that fails
+there, every later one is *no evidence*, also where its interval lies above 0. Every target was written down
+before the first run.
 
-Changed after test scores had been seen: fine-tuning of the donor's classifier takes a tenth of the step size
-now, in the competitor's favour (with the full one its best checkpoint was always that before the first step).
+Judged again (`studies/gain/rejudge.py`) since the ratio of a subset or donor is chosen by the *others*:
+chosen from its own trainings it kept their luck, and gained by that alone. What was stored of a training is
+its AUROC, not its predictions: the error over validation patients is missing in this choice, and what cannot
+be made anew is left empty. No verdict changed.
+
+Changed after test scores had been seen: fine-tuning of the donor's classifier takes a tenth of the learning
+rate now, in the competitor's favour (with the full one its best checkpoint was always that before the first
+step).
 """
 HEAD = (
     "| | labels | reference, AUROC | best synthetic arm | ratio chosen on validation | best alternative | "
@@ -46,6 +53,13 @@ def write_page(work: Path, out: Path) -> list[Path]:
         with replacing(path) as fresh:
             fresh.write_text(json.dumps({key: facts[key] for key in KEPT}, indent=1))
         written.append(path)
+    return [*written, *render(found, out)]
+
+
+def render(found: Mapping[str, Facts], out: Path) -> list[Path]:
+    """The page and its picture of these reports; the files written."""
+    found = {name: found[name] for name in EXPERIMENTS if name in found}
+    written = []
     picture = out / "images" / "gain.png"
     apart = {name: facts for name, facts in found.items() if not EXPERIMENTS[name].own}
     own = {EXPERIMENTS[name]: facts for name, facts in found.items() if EXPERIMENTS[name].own}
@@ -127,7 +141,8 @@ def table(facts: Facts, amount: str) -> Iterator[str]:
             continue
         spread = f" ({row['AUROC SD']:.4f})" if row["AUROC SD"] is not None else ""
         images = " + ".join(f"{sum(row['images'][origin].values()):,}" for origin in ("real", "synthetic"))
-        scores = f"{row['AUROC']:.4f}{spread} | {row['AUPRC']:.3f} | {row['balanced accuracy']:.3f}"
+        others = ("–" if row[key] is None else f"{row[key]:.3f}" for key in ("AUPRC", "balanced accuracy"))
+        scores = f"{row['AUROC']:.4f}{spread} | {' | '.join(others)}"
         last = [said(gain)] if gain else [""]
         last += [interval(gain["rare auroc"]) if gain else ""] * rare
         last += [closed(gain["gap closure"]) if gain else ""]
