@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint
+.PHONY: demo test test-slow lint docs
 demo: .venv/installed
 	$(BIN)/synthaug demo --out runs/demo --overwrite
 
@@ -20,6 +20,10 @@ lint: .venv/installed
 	$(BIN)/python .dev/layout.py
 	$(BIN)/mypy -p synthaug
 	cd .dev/tree && ../../$(BIN)/lint-imports --config ../../pyproject.toml
+	$(MAKE) docs
+
+docs: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

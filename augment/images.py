@@ -31,8 +31,9 @@ class LabeledImages:
         class_names: one name per class; where there are two, normal is 0 and abnormal 1.
         synthetic: (N,) bool, True where the image was made by a generator.
         groups: (N,) patient or source identifier as text, or None where unknown. Never split across sets.
-        provenance: (N,) of dtype `PROVENANCE`, or None where every image is real.
-        split: (N,) text, each of `PARTS`, or None where the set is not divided.
+        provenance: (N,) records of generator (SHA-256 of its file, empty for a real image), seed and index,
+            or None where every image is real.
+        split: (N,) text, "train", "val" or "test", or None where the set is not divided.
         passed_over: files that stood there and were not read, counted by reason.
         by_rules: whether earlier `reading.RULES` would have given other pixels.
         former: gives the images (or more of their part) as rules 1 read them, where that is so.

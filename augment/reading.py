@@ -106,7 +106,7 @@ class ReadOptions:
 
     @property
     def data_root(self) -> Path:
-        """The folder of data sets: as asked, else $SYNTHAUG_DATA, else the user's data folder."""
+        """The folder of data sets, as asked, else $SYNTHAUG_DATA, else the user's data folder."""
         import os
 
         from platformdirs import user_data_path

@@ -1,4 +1,4 @@
-"""Over-sampling of minority classes with synthetic images, in imbalanced-learn's conventions.
+"""Over-sampling of minority classes with synthetic images, in imbalanced-learn's conventions::
 
     from synthaug.imbalance import GANSampler
 

@@ -42,7 +42,7 @@ class EvaluationReport:
 
     @property
     def light(self) -> Light:
-        """ "red": copies or a fault were found; "amber": some score is worse than its floor; else "green"."""
+        """Red where copies or a fault were found, amber where a score is worse than its floor, else green."""
         return self.assessment.light
 
     @property

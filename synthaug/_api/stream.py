@@ -23,7 +23,7 @@ class SyntheticStream(IterableDataset[tuple[Tensor, Tensor]]):
 
     A batch holds one block of 64 consecutive images of every class, the classes taking turns: images
     (64 K, C, H, W) float32 in [0, 1] and labels (64 K,) int64, for K classes. Blocks are dealt to the
-    workers of a DataLoader in turn, so that the batches and their order are the same for any number of them:
+    workers of a DataLoader in turn, so that the batches and their order are the same for any number of them::
 
         loader = DataLoader(sa.SyntheticStream("chest-xray"), batch_size=None, num_workers=4)
 

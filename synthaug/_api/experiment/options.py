@@ -49,10 +49,10 @@ def counts(texts: Sequence[str]) -> tuple[int, ...]:
 class ExperimentOptions:
     """What an experiment is asked to do.
 
+    Of data sets (`dataset`, `donor`, `unlabelled`) it takes splits in memory too, of `synthetic` images.
+
     Attributes:
-        dataset, donor, unlabelled: names or paths, or splits in memory.
-        generator: a name or path.
-        synthetic: a path, or images in memory.
+        dataset: a name or path.
         reading: how data sets are read.
     """
 
