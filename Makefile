@@ -9,10 +9,10 @@ demo: .venv/installed
 	$(BIN)/synthaug demo --out runs/demo --overwrite
 
 test: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 test-slow: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m 'slow and not gpu and not network'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q -m 'slow and not gpu and not network'
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from PIL import Image
 
 from synthaug.augment.errors import GateError
 from synthaug.augment.images import LabeledImages
+from synthaug.augment.reading import RULES
 from synthaug.augment.transforms import resize, with_bits, with_channels
 
 CANONICAL_SIZE = 28  # the smallest size in use
@@ -29,10 +30,12 @@ class SeenImages:
     Attributes:
         fingerprints: (N,) uint64, sorted, see `canonical_fingerprints`.
         sketches: (N, 32) uint8, see `image_sketches`.
+        rules: the oldest `reading.RULES` that any of the images was read by.
     """
 
     fingerprints: npt.NDArray[np.uint64]
     sketches: npt.NDArray[np.uint8]
+    rules: int = RULES
 
     @classmethod
     def of(cls, images: LabeledImages) -> "SeenImages":
@@ -52,7 +55,12 @@ class SeenImages:
         return SeenImages(
             np.union1d(self.fingerprints, other.fingerprints),
             np.unique(np.concatenate([self.sketches, other.sketches]), axis=0),
+            min(self.rules, other.rules),
         )
+
+    def as_read(self, images: LabeledImages) -> LabeledImages:
+        """The images (or all of their part) as they were read when these were."""
+        return images.former() if self.rules < RULES and images.former is not None else images
 
     @cached_property
     def usual_bits(self) -> int:
@@ -107,7 +115,7 @@ def image_sketches(images: LabeledImages) -> npt.NDArray[np.uint8]:
 
     One bit for each of 16 × 16 places: is the next place to the right more than `STEP` levels brighter?
     """
-    grey = with_channels(images, 1).pixels[:, 0]
+    grey = with_channels(images, 1, rules=1).pixels[:, 0]  # by one rule for ever
     eight_bit = (grey >> 8).astype(np.uint8) if grey.dtype == np.uint16 else grey
     shape = (SKETCH_SIDE + 1, SKETCH_SIDE)
     small = [np.asarray(Image.fromarray(p).resize(shape, Image.Resampling.BILINEAR)) for p in eight_bit]
@@ -136,7 +144,16 @@ def refuse_leak(test: LabeledImages, seen: SeenImages, who: str) -> None:
 
 
 def count_known(images: LabeledImages, seen: SeenImages) -> int:
-    """How many of the images a generator was trained on, by the rule of `refuse_leak`; 0 for chance alone."""
+    """How many of the images a generator was trained on, by the rule of `refuse_leak`; 0 for chance alone.
+
+    Where it remembers them as earlier rules read them, they are read so too.
+    """
+    before = seen.as_read(images)
+    former = 0 if before is images else _count_known(before, seen)
+    return max(_count_known(images, seen), former)
+
+
+def _count_known(images: LabeledImages, seen: SeenImages) -> int:
     equal = int(np.isin(canonical_fingerprints(images), seen.fingerprints).sum())
     sketches = image_sketches(images)
     alike = int(_have_look_alike(sketches, seen.sketches).sum())

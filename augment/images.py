@@ -35,6 +35,8 @@ class LabeledImages:
             or None where every image is real.
         split: (N,) text, "train", "val" or "test", or None where the set is not divided.
         passed_over: files that stood there and were not read, counted by reason.
+        by_rules: whether earlier `reading.RULES` would have given other pixels.
+        former: gives the images (or more of their part) as rules 1 read them, where that is so.
 
     Raises:
         DataError: the arrays disagree with each other or with these shapes.
@@ -48,6 +50,8 @@ class LabeledImages:
     provenance: npt.NDArray[np.void] | None = None
     split: npt.NDArray[np.str_] | None = None
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    by_rules: bool = False
+    former: Callable[[], "LabeledImages"] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.synthetic):  # not said: real

@@ -75,4 +75,5 @@ def normal_first(images: LabeledImages) -> LabeledImages:
 
 def is_normal(name: str) -> bool:
     """Whether a class name says that nothing is found ("Normal", "normal, benign")."""
-    return name.split(",")[0].strip().lower() in NORMAL_WORDS
+    first = name.split(",")[0].strip().lower()
+    return first in NORMAL_WORDS or first.startswith("no ")

@@ -3,10 +3,12 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from synthaug.augment.images import Pixels
+from synthaug.augment.images import LabeledImages, Pixels
+from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
 DEPTHS = (8, 10, 12, 14, 16)  # bits per level that detectors and formats have
@@ -19,30 +21,30 @@ def bits_in_use(highest: float) -> int:
 
 def scale_of(bits: int) -> float:
     """What takes levels of so many bits to those of 16, white to white."""
-    return 65535 / (2**bits - 1)
+    return 65535.0 / float(2**bits - 1)
 
 
 def in_full_range(pixels: Pixels, bits: int) -> Pixels:
     """uint16 levels of so many bits as levels of 16, white to white; 16 stay as they are."""
     if bits >= 16:
         return pixels
-    scaled = np.rint(pixels * scale_of(bits))
-    return scaled.clip(0, 65535).astype(np.uint16)
+    scaled: Pixels = np.rint(pixels * scale_of(bits)).clip(0, 65535).astype(np.uint16)
+    return scaled
 
 
-def as_used(where: object, pixels: Pixels, known: int | None) -> Pixels:
-    """uint16 images with the levels that are in use as those of 16 bits; uint8 as they are.
+def as_used(where: object, images: LabeledImages, options: ReadOptions) -> LabeledImages:
+    """Images of 16 bits with the levels that are in use as those of 16; of 8 as they are.
 
     Args:
         where: what a line about it calls the file.
-        known: bits in use; None: those that the highest level needs.
     """
-    if pixels.dtype == np.uint8 or not pixels.size:
-        return pixels
-    bits = known or bits_in_use(float(pixels.max()))
-    if known is None:
+    if images.pixels.dtype == np.uint8 or not len(images) or options.rules < 2:
+        return images
+    bits = options.levels or bits_in_use(float(images.pixels.max()))
+    if options.levels is None:
         say_levels(where, bits)
-    return in_full_range(pixels, bits)
+    scaled = in_full_range(images.pixels, bits)
+    return replace(images, pixels=scaled, by_rules=images.by_rules or bits < 16)
 
 
 def say_levels(where: object, bits: int) -> None:

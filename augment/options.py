@@ -22,6 +22,7 @@ def option(
     parse: Callable[[str], Any] | None = None,
     parse_list: Callable[[list[str]], Any] | None = None,
     type: Any = None,
+    hidden: bool = False,
 ) -> Any:
     """A dataclass field that is an option of the command line too.
 
@@ -34,9 +35,18 @@ def option(
         parse: makes the value of a text, for types that the command line does not know.
         parse_list: makes the value of the texts of an option that may be given several times.
         type: on the command line, where the field takes more (data in memory).
+        hidden: from the command line, where it is of use to other code only.
     """
-    shown = {"help": help, "panel": panel, "flag": flag, "envvar": envvar, "low": low, "high": high}
-    return field(default=default, metadata={**shown, "parse": parse, "parse_list": parse_list, "type": type})
+    shown: dict[str, Any] = {
+        "help": help,
+        "panel": panel,
+        "flag": flag,
+        "envvar": envvar,
+        "low": low,
+        "high": high,
+    }
+    shown |= {"parse": parse, "parse_list": parse_list, "type": type, "hidden": hidden}
+    return field(default=default, metadata=shown)
 
 
 def flag_of(known: "Field[Any]") -> str:

@@ -10,11 +10,16 @@ from typing import Any
 from synthaug.augment.errors import UsageError
 from synthaug.augment.options import changed, option, refuse_out_of_bounds
 
+# How pixels are read. 1: grey is the mean of the channels, or of pictures the green one; levels of 16 bits
+# are those declared; padding keeps its level. 2: grey is luma, levels are those in use, padding is black.
+RULES = 2
 FITS = ("crop", "pad")
 DATA_VARIABLE = "SYNTHAUG_DATA"
-EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit")  # what any format heeds
+EVERYWHERE = ("root", "split_seed", "size", "channels", "bits", "fit", "rules")  # what any format heeds
 NAMING = ("label_from", "group_from", "split_from", "images_from")  # columns, arrays and attributes
-OWN_KEYS = ("root", "split_seed", "size", "channels")  # not in a configuration file's table `reading`
+TABLES = ("images_root", "path_prefix", "label_separator", "task", "negative", "uncertain")  # of CSV files
+UNCERTAIN = ("ignore", "positive", "negative")
+OWN_KEYS = ("root", "split_seed", "size", "channels", "rules")  # not in the table of `as_config`
 
 
 def parse_window(text: str) -> tuple[float, float]:
@@ -30,7 +35,8 @@ def parse_window(text: str) -> tuple[float, float]:
     return center, width
 
 
-_of_files = partial(option, panel="How files are read")
+OF_FILES = "How files are read"
+_of_files = partial(option, panel=OF_FILES)
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,19 @@ class ReadOptions:
         group_from: likewise for the patient or source; DICOM's is PatientID.
         split_from: a CSV file's column or an HDF5 file's array that says train, val or test.
         images_from: the HDF5 file's array of images; the CSV file's column of their files.
+        table: CSV file that names the pictures of a folder and their classes.
+        images_root: folder that a CSV file's pictures are looked for in; its own by default.
+        path_prefix: what a CSV file's paths have in front that is no folder here.
+        label_separator: what parts the findings of a CSV file's cell.
+        task: of several findings an image: normal-abnormal, or a finding against the rest.
+        negative: the finding that says that there is none, such as "No Finding"; with a finding as the task,
+            the only images it is told from.
+        uncertain: what becomes of findings that are uncertain (-1): ignore (the image is left out where it
+            depends on them), positive or negative. Irvin et al. 2019 compare these policies.
         trust_layout: take a folder as it lies: masks are images, and every folder is a class, even one alone.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
             stopping at the first.
+        rules: version of how pixels are read, `RULES`; generators remember images by those of their time.
 
     Raises:
         UsageError: a value that none of this can be.
@@ -81,8 +97,21 @@ class ReadOptions:
     group_from: str | None = _of_files(None, "Likewise for the patient; DICOM's is PatientID.")
     split_from: str | None = _of_files(None, "CSV column or HDF5 array that says train, val or test.")
     images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
+    table: Path | None = option(
+        None, "CSV file that names a folder's pictures and their classes.", panel=OF_FILES
+    )
+    images_root: Path | None = option(
+        None, "Folder of a CSV file's pictures; its own by default.", panel=OF_FILES
+    )
+    path_prefix: str | None = _of_files(None, "What a CSV file's paths have in front that is not here.")
+    label_separator: str | None = _of_files(None, "What parts the findings of a CSV file's cell.")
+    task: str | None = _of_files(None, "Of several findings: normal-abnormal, or one against the rest.")
+    negative: str | None = _of_files(None, "The finding that says that there is none.")
+    uncertain: str = _of_files("ignore", "Findings of -1: ignore, positive or negative.")
     trust_layout: bool = _of_files(False, "Take a folder as it lies, however unlikely its classes are.")
     skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
+
+    rules: int = option(RULES, "Version of how pixels are read.", low=1, high=RULES, hidden=True)
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self)
@@ -92,6 +121,8 @@ class ReadOptions:
             raise UsageError(f"--bits {self.bits}: expected 8 or 16")
         if self.levels not in (None, 8, 10, 12, 14, 16):
             raise UsageError(f"--levels {self.levels}: expected 8, 10, 12, 14 or 16")
+        if self.uncertain not in UNCERTAIN:
+            raise UsageError(f"--uncertain {self.uncertain}: expected {', '.join(UNCERTAIN)}")
         if self.fit not in (None, *FITS):
             raise UsageError(f"--fit {self.fit}: expected {' or '.join(FITS)}")
         if self.window is not None and not (all(map(isfinite, self.window)) and self.window[1] > 0):
@@ -124,13 +155,19 @@ class ReadOptions:
         `OWN_KEYS` are not in it: a configuration has a key of its own for them.
         """
         values = {name: value for name, value in changed(self).items() if name not in OWN_KEYS}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        plain = {
+            name: str(value.absolute()) if isinstance(value, Path) else value
+            for name, value in values.items()
+        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
     def from_config(cls, table: Mapping[str, Any], **own: Any) -> "ReadOptions":
         """The options that `as_config` gave the table of, and those of `OWN_KEYS`."""
-        window = table.get("window")
-        return cls(**{**table, "window": window and (float(window[0]), float(window[1])), **own})
+        values = dict(table) | {name: Path(table[name]) for name in ("table", "images_root") if name in table}
+        if window := table.get("window"):
+            values["window"] = (float(window[0]), float(window[1]))
+        return cls(**{**values, **own})
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from synthaug.augment.grey import is_coloured, luma, mean
 from synthaug.augment.images import LabeledImages, Pixels
-from synthaug.augment.reading import ReadOptions
+from synthaug.augment.reading import RULES, ReadOptions
 
 
 def resize(images: LabeledImages, size: int) -> LabeledImages:
@@ -49,15 +50,15 @@ def resize_pixels(pixels: Pixels, size: int) -> Pixels:
     return resized
 
 
-def with_channels(images: LabeledImages, channels: int) -> LabeledImages:
-    """Grey repeated to RGB, or RGB averaged to grey."""
+def with_channels(images: LabeledImages, channels: int, rules: int = RULES) -> LabeledImages:
+    """Grey repeated to RGB, or RGB to grey: luma, or by `rules` 1 the mean of the channels."""
     have = images.image_shape[0]
     if have == channels:
         return images
     if channels == 3:
         return replace(images, pixels=images.pixels.repeat(3, axis=1))
-    grey = images.pixels.mean(axis=1, keepdims=True).round().astype(images.pixels.dtype)
-    return replace(images, pixels=grey)
+    grey = luma(images.pixels, 1) if rules > 1 else mean(images.pixels, 1)
+    return replace(images, pixels=grey, by_rules=images.by_rules or is_coloured(images.pixels, 1))
 
 
 def matching(images: LabeledImages, other: LabeledImages) -> LabeledImages:
@@ -83,7 +84,7 @@ def as_asked(images: LabeledImages, reading: ReadOptions) -> LabeledImages:
     elif reading.fit is not None:
         images = squared(images, reading.fit)
     if reading.channels is not None:
-        images = with_channels(images, reading.channels)
+        images = with_channels(images, reading.channels, reading.rules)
     return images if reading.bits is None else with_bits(images, reading.bits)
 
 

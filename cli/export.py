@@ -34,6 +34,10 @@ def export(
             help="Where to: .h5, .npz, a folder, or a folder named …dicom; none to send SOURCE as it is."
         ),
     ] = None,
+    splits_to: Annotated[
+        Path | None,
+        typer.Option("--splits", help="Folder for train, val and test apart, instead of TARGET."),
+    ] = None,
     format: Format = None,
     part: Annotated[str, typer.Option("--split", help="Of a data set: train, val, test or all.")] = "all",
     synthetic_ratio: Annotated[
@@ -68,11 +72,40 @@ def export(
     from synthaug._api import archive as archives
     from synthaug._api.blend import Blending
     from synthaug._api.export import export as export_images
+    from synthaug._api.export import export_splits
 
     out = Output(as_json)
+    if splits_to is not None:
+        others: dict[str, object] = {
+            "TARGET": target,
+            "--to-dicomweb": to_dicomweb,
+            "--to-pacs": to_pacs,
+            "--resume": resume,
+            "--synthetic-ratio": synthetic_ratio,
+            "--balance": balance,
+            "--add": add,
+            "--generator": generator,
+            "--synthetic": synthetic,
+            "--training-images": training_images,
+        }
+        if flags := [flag for flag, value in others.items() if value]:
+            raise UsageError(f"--splits with {', '.join(flags)}: it writes a data set as it is, leave it out")
+        by_split = export_splits(
+            source,
+            splits_to,
+            format=format,
+            allow_near_copies=allow_near_copies,
+            options=reading,
+            writing=writing,
+            overwrite=overwrite,
+        )
+        for name, count in by_split.items():
+            out.say(f"{splits_to / name}: {count}")
+        out.result({"out": splits_to, "splits": by_split})
+        return
     archive = archives.open_archive(to_dicomweb, to_pacs, resume)
     if target is None and archive is None:
-        raise UsageError(f"export {source}: where to? expected TARGET, --to-dicomweb or --to-pacs")
+        raise UsageError(f"export {source}: where to? expected TARGET, --splits, --to-dicomweb or --to-pacs")
     if archive is not None and (target is None or (resume and target.exists())):
         if target is None:
             given = {

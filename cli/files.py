@@ -41,7 +41,7 @@ def _bundled(
     """`command` with an option per field of `record` in place of its argument `name`."""
     signature = inspect.signature(command, eval_str=True)
     parameters = {key: p for key, p in signature.parameters.items() if key != name}
-    known = {field.name: field for field in fields(record) if field.name not in without}
+    known = {field.name: field for field in fields(record) if _is_shown(field, without)}
     types = get_type_hints(record)
     for key, field in known.items():
         parameters[key] = inspect.Parameter(
@@ -62,6 +62,10 @@ def _bundled(
     run.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]
     run.__annotations__ = {key: p.annotation for key, p in parameters.items()}
     return run
+
+
+def _is_shown(field: "Field[Any]", without: Collection[str]) -> bool:
+    return field.name not in without and not field.metadata["hidden"]
 
 
 def _type_of(field: "Field[Any]", annotated: Any) -> Any:

@@ -70,7 +70,9 @@ def save_generator(
     tensors["training_sketches"] = torch.from_numpy(seen.sketches)
     own_place = ("training_images", "sha256")
     facts = {f.name: getattr(card, f.name) for f in fields(card) if f.name not in own_place}
-    content = save(tensors, metadata={"format": FORMAT, "card": json.dumps(facts)})
+    content = save(
+        tensors, metadata={"format": FORMAT, "card": json.dumps(facts), "reading_rules": str(seen.rules)}
+    )
     with replacing(path) as fresh:
         fresh.write_bytes(_with_sorted_metadata(content))
     return file_sha256(path)
@@ -109,6 +111,7 @@ def load_generator(path: Path) -> tuple[ConditionalGenerator, GeneratorCard]:
         facts["training_images"] = SeenImages(
             tensors.pop("training_fingerprints").numpy().view(np.uint64),
             tensors.pop("training_sketches").numpy(),
+            int(metadata.get("reading_rules", 1)),  # files of before do not say
         )
         card = GeneratorCard(**facts, sha256=file_sha256(path))
         generator = architecture(card.architecture).generator(**card.size)

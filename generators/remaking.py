@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from synthaug.augment.errors import DataError, GateError
 from synthaug.augment.images import LabeledImages, Pixels
+from synthaug.augment.reading import RULES
 from synthaug.augment.stream import Attributes, ImageStream
 from synthaug.augment.transforms import resize, with_bits, with_channels
 from synthaug.generators.checkpoint import file_sha256
@@ -30,14 +32,15 @@ def remade(images: LabeledImages, makers: Mapping[str, Synthesizer], facts: Attr
         GateError: when the stream ends, where pixels are not those of `images`.
     """
 
+    grey = images.image_shape[0] == 1 and any(maker.image_shape[0] == 3 for maker in makers.values())
     coded = {sha256: maker.with_coding() for sha256, maker in makers.items() if any(maker.card.jpeg)}
 
     @lru_cache(maxsize=BLOCKS)
-    def block(maker: str, coding: bool, class_name: str, seed: int, number: int) -> Pixels:
+    def block(maker: str, coding: bool, rules: int, class_name: str, seed: int, number: int) -> Pixels:
         synthesizer = (coded if coding else makers)[maker]
         start = number * BLOCK
         made = synthesizer.images(synthesizer.label_of(class_name), start, start + BLOCK, seed)
-        return _in_form_of(made, images).pixels
+        return _in_form_of(made, images, rules).pixels
 
     def batches() -> Iterator[LabeledImages]:
         others: list[int] = []
@@ -47,8 +50,9 @@ def remade(images: LabeledImages, makers: Mapping[str, Synthesizer], facts: Attr
             pixels = np.empty_like(batch.pixels)
             for k, (sha256, seed, index) in enumerate(batch.provenance.tolist()):
                 maker, name = sha256.decode(), batch.class_names[batch.labels[k]]
-                for coding in (False, True) if maker in coded else (False,):  # provenance leaves it open
-                    pixels[k] = block(maker, coding, name, seed, index // BLOCK)[index % BLOCK]
+                codings = (False, True) if maker in coded else (False,)
+                for coding, rules in product(codings, (RULES, 1) if grey else (RULES,)):  # left open there
+                    pixels[k] = block(maker, coding, rules, name, seed, index // BLOCK)[index % BLOCK]
                     if np.array_equal(pixels[k], batch.pixels[k]):
                         break
             same = (pixels == batch.pixels).all(axis=(1, 2, 3))
@@ -106,7 +110,7 @@ def differing_form(images: LabeledImages, makers: Sequence[Synthesizer]) -> str:
     return f"made at {before} and 8 bits, changed to {shape[1]}×{shape[2]} with {shape[0]} and {bits} bits"
 
 
-def _in_form_of(made: LabeledImages, images: LabeledImages) -> LabeledImages:
+def _in_form_of(made: LabeledImages, images: LabeledImages, rules: int) -> LabeledImages:
     """In the size, then the channels, then the bits that a file's images have."""
     channels, side, _ = images.image_shape
-    return with_bits(with_channels(resize(made, side), channels), 8 * images.pixels.dtype.itemsize)
+    return with_bits(with_channels(resize(made, side), channels, rules), 8 * images.pixels.dtype.itemsize)

@@ -56,7 +56,7 @@ class Synthesizer:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of what it makes."""
+        """(C, H, W) of its images."""
         side = self.card.size["image_size"]
         return self.card.size["channels"], side, side
 
@@ -163,7 +163,7 @@ class Synthesizer:
         return self._coded(to_uint8(images), label)
 
     def _coded(self, pixels: npt.NDArray[np.uint8], label: int) -> npt.NDArray[np.uint8]:
-        """After the last step, where it is asked for."""
+        """Coded as JPEG, if asked for."""
         return recode_pixels(pixels, self.card.jpeg[label]) if self.coding else pixels
 
 

@@ -18,7 +18,7 @@ from synthaug.augment.formats.registry import format_of, heeded, read_images
 from synthaug.augment.images import PARTS, LabeledImages, Splits
 from synthaug.augment.labels import normal_first
 from synthaug.augment.options import refuse_unheeded
-from synthaug.augment.reading import EVERYWHERE, DataSource, ReadOptions
+from synthaug.augment.reading import EVERYWHERE, RULES, DataSource, ReadOptions
 from synthaug.augment.splits import draw_splits, recorded_splits
 from synthaug.augment.stream import wrote
 from synthaug.augment.transforms import as_asked
@@ -74,7 +74,24 @@ def load_dataset(spec: str, options: ReadOptions = ReadOptions()) -> Splits:
         known = ", ".join([*entries, *local_folders(options.data_root)])
         raise DataError(f"no data set {spec!r}: expected a path or one of {known}")
     splits = splits.map(lambda part: as_asked(part, options))
+    if options.rules == RULES and splits.train.by_rules:
+        former = {name: replace(getattr(splits, name), former=Former(spec, options, name)) for name in PARTS}
+        splits = replace(splits, **former)
     return replace(splits, source=DataSource(spec, options))
+
+
+@dataclass(frozen=True)
+class Former:
+    """A part of a data set as rules 1 read it, for generators that remember their images so."""
+
+    spec: str
+    options: ReadOptions
+    part: str
+
+    def __call__(self) -> LabeledImages:
+        """Read it."""
+        part: LabeledImages = getattr(load_dataset(self.spec, replace(self.options, rules=1)), self.part)
+        return part
 
 
 def path_of(spec: str, options: ReadOptions = ReadOptions()) -> Path | None:

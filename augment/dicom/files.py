@@ -18,6 +18,7 @@ from synthaug.augment.dicom.keywords import names_patient, text_of
 from synthaug.augment.dicom.labels import About, about, has_split_folders, labels_csv
 from synthaug.augment.errors import DataError, SynthaugError
 from synthaug.augment.files.decode import NAMED, warn_of_bad
+from synthaug.augment.files.table import Table
 from synthaug.augment.files.walk import files_below, is_picture, unreadable
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import ReadOptions
@@ -103,10 +104,13 @@ def _is_data_set(start: bytes) -> bool:
     return explicit or implicit
 
 
-def look_at(paths: Sequence[Path], folder: Path, reading: ReadOptions, bad: BadFiles) -> list[DicomImage]:
+def look_at(
+    paths: Sequence[Path], folder: Path, reading: ReadOptions, bad: BadFiles, table: Table | None = None
+) -> list[DicomImage]:
     """What the files' headers say of their images, in the files' order, without the bad ones."""
     files = {path: path.relative_to(folder).as_posix() for path in paths}
-    table, divided = labels_csv(folder), has_split_folders(files.values())
+    table = labels_csv(folder) if table is None else table
+    divided = has_split_folders(files.values())
 
     def look(path: Path) -> DicomImage:
         dataset = dcmread(path, stop_before_pixels=True)

@@ -16,6 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from synthaug.augment.images import Pixels
 from synthaug.augment.levels import bits_in_use
+from synthaug.augment.reading import RULES
 
 Values = npt.NDArray[Any]
 GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -40,7 +41,9 @@ def stored_frames(path: Path, image: Dataset) -> Iterator[Values]:
         yield from iter_pixels(path, ds_out=image, specific_tags=[Tag(name) for name in GROUPS])
 
 
-def displayed(values: Values, image: Dataset, frame: int, window: tuple[float, float] | None) -> Values:
+def displayed(
+    values: Values, image: Dataset, frame: int, window: tuple[float, float] | None, rules: int = RULES
+) -> Values:
     """One frame as a viewer shows it, 0 black and the greatest value white.
 
     Grey values go through the modality transformation (PS3.3 C.11.1), then the VOI LUT or window (C.11.2).
@@ -53,6 +56,7 @@ def displayed(values: Values, image: Dataset, frame: int, window: tuple[float, f
         image: its attributes; those of functional groups (C.7.6.16) go before the image's own.
         frame: its number, from 0.
         window: (center, width) in the place of the file's VOI LUT or window, by the linear function.
+        rules: of reading; by 1, tables use the bits declared, and padding keeps its level.
 
     Returns:
         Of the shape of `values` (of palettes (H, W, 3)): uint8 over its whole range, else floats in [0, 1].
@@ -64,17 +68,18 @@ def displayed(values: Values, image: Dataset, frame: int, window: tuple[float, f
             return values
         tables = (image.get(f"{colour}PaletteColorLookupTableData") for colour in ("Red", "Green", "Blue"))
         highest = max((np.frombuffer(t, "<u2").max() for t in tables if t and len(t) % 2 == 0), default=65535)
-        return _scaled(values, 0.0, 2.0 ** bits_in_use(float(highest)) - 1)
+        bits = bits_in_use(float(highest)) if rules > 1 else 16
+        return _scaled(values, 0.0, 2.0**bits - 1)
     stored = int(image.BitsStored)
     if values.ndim == 3:
         whole = values.dtype == np.uint8 and stored == 8
         return values if whole else _scaled(values, 0.0, 2.0**stored - 1)
     if not np.isfinite(values).all():
         raise ValueError("pixels that are no numbers")
-    shown = _grey(values, image, _attributes(image, frame), window)
+    shown = _grey(values, image, _attributes(image, frame), window, rules)
     if photometric == "MONOCHROME1":
         shown = 255 - shown if shown.dtype == np.uint8 else 1.0 - shown
-    padding = _padding(values, image)
+    padding = _padding(values, image) if rules > 1 else None
     return shown if padding is None or padding.all() else np.where(padding, shown.dtype.type(0), shown)
 
 
@@ -125,13 +130,14 @@ def _attributes(image: Dataset, frame: int) -> Mapping[str, Any]:
 
 
 def _grey(
-    values: Values, image: Dataset, look: Mapping[str, Any], window: tuple[float, float] | None
+    values: Values, image: Dataset, look: Mapping[str, Any], window: tuple[float, float] | None, rules: int
 ) -> Values:
     levels = _modality(values, look)
     if window is not None:
         return _windowed(levels, *window, "LINEAR")
     if look["VOILUTSequence"]:
-        looked_up, bits = _looked_up(levels, look["VOILUTSequence"][0])
+        looked_up, bits, used = _looked_up(levels, look["VOILUTSequence"][0])
+        bits = used if rules > 1 else bits
         return _scaled(looked_up, 0.0, 2.0**bits - 1)
     center, width = _first(look["WindowCenter"]), _first(look["WindowWidth"])
     if center is not None and width is not None and width > 0:
@@ -175,8 +181,8 @@ def _windowed(levels: Values, center: float, width: float, function: str) -> Val
     return _scaled(levels, center - width / 2, center + width / 2)
 
 
-def _looked_up(levels: Values, item: Dataset) -> tuple[Values, int]:
-    """(values, bits of each) by a Modality or VOI LUT (C.11.1.1, C.11.2.1.1), clamped to its ends."""
+def _looked_up(levels: Values, item: Dataset) -> tuple[Values, int, int]:
+    """(values, bits declared, bits in use) by a Modality or VOI LUT (C.11.1.1, C.11.2.1.1)."""
     entries, first, bits = (int(number) for number in item.LUTDescriptor)
     entries = entries or 2**16
     data = item.LUTData
@@ -188,9 +194,8 @@ def _looked_up(levels: Values, item: Dataset) -> tuple[Values, int]:
         table = np.asarray(data).astype(np.uint16)
     if first >= 2**15 and levels.min() < 0:  # written as unsigned where it is signed
         first -= 2**16
-    bits = min(bits, bits_in_use(float(table.max())))
     places = np.clip(np.rint(levels).astype(np.int64) - first, 0, len(table) - 1)
-    return table[places], bits
+    return table[places], bits, min(bits, bits_in_use(float(table.max())))
 
 
 def _padding(values: Values, image: Dataset) -> npt.NDArray[np.bool_] | None:

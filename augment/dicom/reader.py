@@ -26,7 +26,9 @@ from synthaug.augment.dicom.labels import classes, groups
 from synthaug.augment.dicom.pixels import displayed, fitted, in_depth, stored_frames
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.cache import Arrays, cache_folder, cached_arrays
+from synthaug.augment.files.table import Table
 from synthaug.augment.files.walk import files_below, passed_over, say_passed_over
+from synthaug.augment.grey import luma, mean
 from synthaug.augment.images import PROVENANCE, LabeledImages, Pixels
 from synthaug.augment.reading import ReadOptions
 
@@ -34,7 +36,9 @@ log = logging.getLogger("synthaug")
 VERSION = 2  # of how pixels are shown: another one does not take what the cache has
 
 
-def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
+def read_dicom(
+    folder: Path, reading: ReadOptions = ReadOptions(), table: Table | None = None
+) -> LabeledImages:
     """Read every DICOM file under `folder`; each frame is an image.
 
     Files from `write_dicom` give back their pixels, labels, class names, order, synthetic flags, provenance
@@ -46,6 +50,8 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
         folder: searched with its sub-folders; files that are not DICOM are passed over.
         reading: `size` and `fit` make squares; without a size, images that share one shape keep it, others
             become squares of the shortest side found. `label_from` and `group_from` are DICOM keywords.
+
+        table: rows by file, as `labels_csv` gives them, of the only files to read; None: all, by labels.csv.
 
     Returns:
         Images in the order of Instance Number (ours) and path, pixels memory-mapped from the cache. Groups
@@ -64,6 +70,8 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
     if folder.is_file():
         raise DataError(f"{folder}: a single file, expected the folder that its class folder lies in")
     paths, others = dicom_files(folder)
+    if table is not None:
+        paths = [path for path in paths if path.relative_to(folder).as_posix() in table]
     if not paths:
         raise DataError(
             f"{folder}: no DICOM file found, expected <class>/<name>.dcm, check the folder's name"
@@ -72,7 +80,7 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
     with warnings.catch_warnings():
         # pydicom warns of each small deviation (a date with dots, padding); what is needed here is checked.
         warnings.filterwarnings("ignore", category=UserWarning)
-        images = look_at(paths, folder, reading, bad)
+        images = look_at(paths, folder, reading, bad, table)
         if reading.window is not None and images and all(image.channels == 3 for image in images):
             raise UsageError(f"--window: no image of {folder} is grey, leave it out")
         images.sort(key=lambda image: image.about.position)  # stable: foreign ones, at 0, stay as they are
@@ -82,7 +90,11 @@ def read_dicom(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIma
         raise DataError(
             f"{folder}: all {len(paths)} DICOM files are bad, the first is {path}: found {reason}"
         )
-    labelled = replace(_labelled(images, pixels, folder, reading), passed_over=passed_over(others, "DICOM"))
+    labelled = replace(
+        _labelled(images, pixels, folder, reading),
+        passed_over=passed_over(others, "DICOM"),
+        by_rules=not all(image.about.ours for image in images),
+    )
     say_passed_over(folder, labelled.passed_over, log.warning)
     bad.warn(folder, len(paths))
     warn_of_text(images, folder)
@@ -105,6 +117,7 @@ class _Target:
     dtype: str
     fit: str
     window: tuple[float, float] | None
+    rules: int
 
 
 def _pixels(
@@ -141,6 +154,7 @@ def _target(images: Sequence[DicomImage], reading: ReadOptions) -> _Target:
         dtype=f"uint{reading.bits or min(image.bits for image in images)}",
         fit=reading.fitting,
         window=reading.window,
+        rules=reading.rules,
     )
 
 
@@ -174,11 +188,11 @@ def _frames(image: DicomImage, target: _Target) -> Iterator[Pixels]:
     attributes = Dataset()
     for k, values in enumerate(stored_frames(image.path, attributes)):
         if not image.about.ours or target.window is not None:
-            values = displayed(values, attributes, k, target.window)
+            values = displayed(values, attributes, k, target.window, target.rules)
         values = values[..., np.newaxis] if values.ndim == 2 else values
         pixels = in_depth(fitted(values, target.height, target.width, target.fit), target.dtype)
         if pixels.shape[-1] > target.channels:
-            pixels = pixels.mean(axis=-1, keepdims=True).round().astype(pixels.dtype)
+            pixels = luma(pixels, -1) if target.rules > 1 else mean(pixels, -1)
         yield pixels  # grey is repeated to RGB where it is put
 
 

@@ -2,27 +2,34 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import PurePath
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from synthaug.augment.errors import DataError
-from synthaug.augment.files.walk import PICTURES
+from synthaug.augment.files.picture_layout import (
+    Header,
+    Levels,
+    Opener,
+    PictureLayout,
+    header_of,
+    layout_for,
+    opened,
+)
+from synthaug.augment.files.planes import is_inverted, planes_of
+from synthaug.augment.grey import is_coloured, luma
 from synthaug.augment.images import Pixels
-from synthaug.augment.levels import bits_in_use, scale_of
+from synthaug.augment.levels import bits_in_use
 from synthaug.augment.progress import progress_bar
 from synthaug.augment.reading import ReadOptions
 
 log = logging.getLogger("synthaug")
-Opener = Callable[[str], IO[bytes]]
 GREEN = slice(1, 2)  # equal to the other channels in a grey picture, the sharpest in a colour one
-PHOTOMETRIC = 262  # the tag of a TIFF file; 0 is white (TIFF 6.0, page 37)
+GREYS = ("L", "LA", "1")
 COLOUR_TOLERANCE = 8  # grey levels of 255; JPEG leaves a grey picture stored as RGB that close to grey
 NAMED = 10  # bad files in a warning; the rest is counted
 
@@ -37,6 +44,7 @@ class Decoded(NamedTuple):
             does not depend on them.
         highest: the highest level of files of whole numbers with more than 8 bits.
         in_use: bits of the levels of all of them, 16 where there are none.
+        by_rules: whether earlier rules of reading would have given other pixels.
     """
 
     pixels: Pixels
@@ -44,6 +52,7 @@ class Decoded(NamedTuple):
     depths: dict[str, int]
     highest: dict[str, float]
     in_use: int
+    by_rules: bool
 
 
 def decode_images(names: Sequence[str], open_file: Opener, size: int | None, channels: int | None) -> Pixels:
@@ -94,27 +103,30 @@ def decode_files(
                 raise DataError(f"{not_whole(name, reason)} (of {len(bad):,} files none can be read)")
             return results
 
-        headers: dict[str, _Header] = {}
+        headers: dict[str, Header] = {}
         if reading.size is None or reading.bits != 8:
-            headers = each(lambda name: _header(name, open_file), names)
+            headers = each(lambda name: header_of(name, open_file), names)
         left = [name for name in names if name not in bad]
-        layout = _layout(headers, reading, stored)
+        layout = layout_for(headers, reading, stored)
         while True:
             known = reading.levels or (16 if stored is not None else None)
-            pixels, highest = _decoded(left, open_file, layout, reading.fitting, known, each)
+            how = Levels(reading.fitting, known, reading.rules)
+            pixels, highest, converted = _decoded(left, open_file, layout, how, each)
             whole = [name not in bad for name in left]
             if all(whole):
                 break
             pixels, left = pixels[whole], [name for name in left if name not in bad]
             headers = {name: headers[name] for name in left if name in headers}
-            before, layout = layout, _layout(headers, reading, stored)
+            before, layout = layout, layout_for(headers, reading, stored)
             if layout == before:  # else a bad file had decided the size or depth of the others
                 break
     if layout.channels is None and not any(map(_is_coloured, _blocks(pixels))):
-        pixels = pixels[:, GREEN].copy()
+        converted = converted or is_coloured(pixels, 1)
+        pixels = luma(pixels, 1) if reading.rules > 1 else pixels[:, GREEN].copy()
     deep = {name: level for name, (kind, level) in highest.items() if kind == "I"}
     in_use = known or bits_in_use(max(deep.values(), default=65535.0))
-    return Decoded(pixels, bad, {name: header.deep for name, header in headers.items()}, deep, in_use)
+    depths = {name: header.deep for name, header in headers.items()}
+    return Decoded(pixels, bad, depths, deep, in_use, converted or (bool(deep) and in_use < 16))
 
 
 def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
@@ -146,111 +158,40 @@ def _tried(work: Callable[[str], Any], name: str) -> Any:
         return _Bad(kind if PurePath(name).name in text else text)
 
 
-@contextmanager
-def _opened(name: str, open_file: Opener) -> Iterator[Image.Image]:
-    """The one image that a file holds; a photograph's preview (MPO) is no other image."""
-    with open_file(name) as file, Image.open(file, formats=tuple(PICTURES)) as image:
-        try:
-            pages = getattr(image, "n_frames", 1)
-        except (EOFError, KeyError, TypeError):  # what Pillow says of a further page that is cut short
-            raise ValueError("broken pages, expected one image") from None
-        if pages > 1 and image.format != "MPO":
-            raise ValueError(f"{pages} pages, expected one image")
-        yield image
-
-
-class _Header(NamedTuple):
-    """Size (width, height) and depth: 8 bits, 16 bits of grey, or 48 for more than Pillow hands out."""
-
-    size: tuple[int, int]
-    deep: int
-
-
-def _header(name: str, open_file: Opener) -> _Header:
-    with _opened(name, open_file) as image:
-        if image.mode.startswith("I"):
-            return _Header(image.size, 16)
-        tile = image.tile[0] if isinstance(image, ImageFile.ImageFile) and image.tile else None
-        raw = tile.args if tile else ""
-        raw = raw[0] if isinstance(raw, tuple) and raw else raw
-        return _Header(image.size, 48 if ";16" in str(raw) else 8)
-
-
-class _Layout(NamedTuple):
-    """What files are decoded to; without a number of channels, to 3, of which the pictures may need 1."""
-
-    bits: int
-    channels: int | None
-    height: int
-    width: int
-
-
-def _layout(
-    headers: Mapping[str, _Header], reading: ReadOptions, stored: tuple[int, int, int] | None
-) -> _Layout:
-    bits = _bits(headers, reading.bits) if headers else 8
-    height, width = _shape(headers.values(), reading.size, stored)
-    channels = reading.channels
-    if channels is None and reading.size is None and stored is not None and stored[1:] == (height, width):
-        channels = stored[0]
-    if channels is None and bits == 16 and all(header.deep == 16 for header in headers.values()):
-        channels = 1
-    return _Layout(bits, channels, height, width)
-
-
-def _bits(headers: Mapping[str, _Header], asked: int | None) -> int:
-    """8 or 16: as asked, else 16 where all files have that many."""
-    if asked == 8 or (asked is None and any(header.deep == 8 for header in headers.values())):
-        return 8
-    for name, header in headers.items():
-        if header.deep == 48:
-            raise DataError(
-                f"{name}: found 16 bits per channel with colour or alpha, of which 8 can be read: "
-                "ask for --bits 8, or convert it to 16-bit grey"
-            )
-    return 16
-
-
-def _shape(
-    headers: Collection[_Header], size: int | None, stored: tuple[int, int, int] | None
-) -> tuple[int, int]:
-    """(H, W)."""
-    if size is not None:
-        return size, size
-    sizes = {header.size for header in headers}
-    width, height = sizes.pop() if len(sizes) == 1 else (64, 64)
-    return (height, width) if width == height or (stored and stored[1:] == (height, width)) else (64, 64)
-
-
 def _decoded(
     names: Sequence[str],
     open_file: Opener,
-    layout: _Layout,
-    fit: str,
-    known: int | None,
+    layout: PictureLayout,
+    how: Levels,
     each: Callable[[Callable[[str], None], Sequence[str]], object],
-) -> tuple[Pixels, dict[str, tuple[str, float]]]:
-    """(N, C, H, W) of files, with zeros for those that `each` finds bad, and their highest levels.
-
-    Args:
-        known: bits of levels in use; None: those that the highest level of all needs.
+) -> tuple[Pixels, dict[str, tuple[str, float]], bool]:
+    """(N, C, H, W) of files, with zeros for those that `each` finds bad, their highest levels, and whether
+    colour became grey or white was zero, where rules differ.
     """
     kept = layout.channels or 3
-    kind = np.uint16 if layout.bits == 16 else np.uint8
-    decoded = np.zeros((len(names), kept, layout.height, layout.width), kind)
+    depth = np.uint16 if layout.bits == 16 else np.uint8
+    decoded = np.zeros((len(names), kept, layout.height, layout.width), depth)
     row = {name: k for k, name in enumerate(names)}
     highest: dict[str, tuple[str, float]] = {}  # kind of levels, "I" or "F", and the highest of each file
     of_kind: dict[str, float] = {}  # the highest of all files
     scales: dict[str, float] = {}  # that they were decoded with
+    converted: set[str] = set()
 
     def decode(name: str) -> None:
-        with _opened(name, open_file) as image:
-            kind, scale = image.mode[:1], 1.0
+        with opened(name, open_file) as image:
+            kind, scale = _kind_of(image.mode, how.rules), 1.0
             if kind in ("I", "F"):
                 level = float(np.asarray(image).max())
-                scale = _scale(kind, max(level, of_kind.get(kind, 0.0)), known)
-            planes = _planes(image, layout, fit, scale)
-            decoded[row[name]] = planes[GREEN] if kept == 1 and len(planes) == 3 else planes
+                scale = how.scale(kind, max(level, of_kind.get(kind, 0.0)), layout.bits)
+            inverted = image.mode[:1] in ("I", "F") and is_inverted(image)  # Pillow inverts 8 bits only
+            planes = planes_of(image, layout, how.fit, scale, inverted and how.rules > 1)
+            if kept == 1 and len(planes) == 3:
+                if inverted or (image.mode not in GREYS and is_coloured(planes, 0)):
+                    converted.add(name)
+                planes = luma(planes, 0) if how.rules > 1 else planes[GREEN]
+            elif inverted:
+                converted.add(name)
+            decoded[row[name]] = planes
             if kind in ("I", "F"):  # and it is no bad file
                 highest[name] = kind, level
                 scales[name] = scale
@@ -262,48 +203,16 @@ def _decoded(
             advance(len(block))
     for kind, level in highest.values():
         of_kind[kind] = max(level, of_kind[kind])
-    of_all = {kind: _scale(kind, level, known) for kind, level in of_kind.items()}
+    of_all = {kind: how.scale(kind, level, layout.bits) for kind, level in of_kind.items()}
     each(decode, [name for name, (kind, _) in highest.items() if scales[name] != of_all[kind]])
-    return decoded, highest
+    return decoded, highest, bool(converted)
 
 
-def _planes(image: Image.Image, layout: _Layout, fit: str, scale: float) -> Pixels:
-    """(3 or 1, H, W) of one picture, of which levels times `scale` are those of 16 bits."""
-    size = layout.width, layout.height
-    upright = ImageOps.exif_transpose(image)
-    inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # Pillow inverts 8 bits only
-    if upright.mode.startswith("I") or upright.mode == "F":
-        grey = _deep_grey(upright, scale, inverted)
-        if layout.bits == 16:
-            deep = np.asarray(_fitted(Image.fromarray(grey.astype(np.float32)), size, fit))
-            return deep.round().clip(0, 65535).astype(np.uint16)[None]
-        upright = Image.fromarray((grey.astype(np.uint16) >> 8).astype(np.uint8))
-    planes: Pixels = np.asarray(_fitted(upright.convert("RGB"), size, fit)).transpose(2, 0, 1)
-    return planes if layout.bits == 8 else planes * np.uint16(257)
-
-
-def _deep_grey(image: Image.Image, scale: float, inverted: bool) -> npt.NDArray[np.float64]:
-    """Grey levels in 0..65535 of a picture of whole numbers or fractions."""
-    levels = np.asarray(image, dtype=np.float64)
-    low, high = levels.min(), levels.max()
-    if not (low >= 0 and high <= 65535):
-        raise ValueError(f"grey levels from {low:g} to {high:g} where 0 to 65535 can be kept")
-    scaled = np.rint(levels * scale) if scale < 65535 else levels * scale
-    return 65535 - scaled if inverted else scaled
-
-
-def _scale(kind: str, high: float, known: int | None) -> float:
-    """What takes levels up to `high` to those of 16 bits: fractions end at 1, others at their bits in use."""
-    if kind == "F" and high <= 1:
-        return 65535.0
-    return scale_of(known or bits_in_use(high))
-
-
-def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
-    if image.size == size:
-        return image
-    how = ImageOps.pad if fit == "pad" else ImageOps.fit
-    return how(image, size, method=Image.Resampling.BICUBIC)
+def _kind_of(mode: str, rules: int) -> str:
+    """ "I" for whole numbers of more than 8 bits and "F" for others, as the scale of all is found for."""
+    if rules > 1:
+        return mode[:1]
+    return mode if mode in ("I", "F") else ""
 
 
 def _blocks(pixels: Pixels) -> Iterator[Pixels]:

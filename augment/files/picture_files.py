@@ -13,7 +13,7 @@ from synthaug.augment.files.decode import decode_files, not_whole, warn_of_bad
 from synthaug.augment.files.walk import unreadable
 from synthaug.augment.images import Indices, Pixels
 from synthaug.augment.levels import by_class, say_levels, tells_apart, warn_of_unequal
-from synthaug.augment.reading import ReadOptions
+from synthaug.augment.reading import RULES, ReadOptions
 
 log = logging.getLogger("synthaug")
 HEEDED = ("fit", "skip_bad", "trust_layout", "levels")  # of `ReadOptions`, beyond what every format heeds
@@ -26,8 +26,9 @@ def read_pictures(
     stored: tuple[int, int, int] | None = None,
     bad: Mapping[str, str] | None = None,
     classes: Mapping[str, str] | None = None,
-) -> tuple[Pixels, Indices]:
-    """Pixels (M, C, H, W), memory-mapped, and the positions (M,) among `paths` of the files they are of.
+) -> tuple[Pixels, Indices, bool]:
+    """Pixels (M, C, H, W), memory-mapped, the positions (M,) among `paths` of the files they are of, and
+    whether earlier rules of reading would have given others.
 
     Warns of files left out, of levels in use that are fewer than declared or differ between classes, and,
     where the bits are left to the files, of 16 that became 8.
@@ -53,8 +54,15 @@ def read_pictures(
 
     named = {str(path): name for name, path in paths.items() if name not in known}
     # 3: levels in use; what older versions kept is decoded anew
-    asked = (3, reading.size, reading.channels, reading.bits, reading.levels, reading.fitting)
-    asked = (*asked, reading.skip_bad, stored)
+    asked: tuple[object, ...] = (
+        3,
+        reading.size,
+        reading.channels,
+        reading.bits,
+        reading.levels,
+        reading.fitting,
+    )
+    asked = (*asked, reading.skip_bad, stored, reading.rules)
 
     def decode() -> Arrays:
         found = decode_files(list(named), opened, reading, stored)
@@ -64,18 +72,21 @@ def read_pictures(
             "depths": np.array([found.depths.get(path, 0) for path in named], np.uint8),  # 0: not known
             "highest": np.array([found.highest.get(path, np.nan) for path in named], np.float32),
             "in_use": np.array([found.in_use]),
+            "by_rules": np.array([found.by_rules]),
         }
 
     arrays = cached_arrays([Path(path) for path in named], ("pictures", *asked), decode)
     reasons = dict(zip(named.values(), arrays["reasons"].tolist(), strict=True)) | known
     warn_of_bad(where, {name: reasons[name] for name in paths if reasons[name]}, len(paths))
     of_class = [classes[name] if classes else "all" for name in named.values()]
-    say_levels(where, int(arrays["in_use"][0]) if reading.levels is None and stored is None else 16)
+    if reading.rules == RULES:
+        say_levels(where, int(arrays["in_use"][0]) if reading.levels is None and stored is None else 16)
     warn_of_unequal(where, arrays["highest"].tolist(), of_class)
     if reading.bits is None:
         depths = zip(named.values(), arrays["depths"].tolist(), strict=True)
         _warn_of_depths(where, {name: bits for name, bits in depths if bits}, classes)
-    return arrays["pixels"], np.flatnonzero([not reasons[name] for name in paths])
+    rows = np.flatnonzero([not reasons[name] for name in paths])
+    return arrays["pixels"], rows, bool(arrays["by_rules"][0])
 
 
 def _warn_of_depths(where: object, depths: Mapping[str, int], classes: Mapping[str, str] | None) -> None:

@@ -7,6 +7,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,16 @@ TRUTH = {
 }
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("val", "valid", "validation", "validate"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
 
-def read_rows(path: Path) -> tuple[list[str], list[Row]]:
+def read_rows(path: Path, most: int | None = None) -> tuple[list[str], list[Row]]:
     """The columns of a CSV file with a header, and its rows; in a table that we wrote not a blank is lost.
+
+    Args:
+        most: rows that are read; None is all.
 
     Raises:
         DataError: it is no comma-separated text in UTF-8, or a row has more cells than the header.
@@ -47,7 +51,7 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
             if len(columns) == 1 and (found := re.search(r"[;\t|]", columns[0])):
                 raise DataError(f"{path}: found cells parted by {found[0]!r}, expected commas: save it so")
             rows: list[Row] = []
-            for row in reader:
+            for row in islice(reader, most):
                 if any(row.pop(OVER, ())):
                     cells = f"more cells than the {len(columns)} of the header"
                     raise DataError(

@@ -1,12 +1,15 @@
-"""A CSV file that names pictures and their classes, such as ChestX-ray14's Data_Entry_2017.csv; read only."""
+"""CSV files that name images and their classes, such as ChestX-ray14's Data_Entry_2017.csv; read only."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from synthaug.augment.dicom import read_dicom
 from synthaug.augment.errors import DataError, UsageError
-from synthaug.augment.files.columns import FILE, LABEL, ROLES, columns_by_role, key_of, refuse_without
+from synthaug.augment.files.columns import LABEL, ROLES, columns_by_role, refuse_without
+from synthaug.augment.files.finder import INSTANCES, Finder
 from synthaug.augment.files.picture_files import read_pictures
 from synthaug.augment.files.table import (
     Row,
@@ -19,25 +22,34 @@ from synthaug.augment.files.table import (
     split_of,
     synthetic_of,
 )
-from synthaug.augment.files.walk import is_file
+from synthaug.augment.formats.findings import (
+    classes_of,
+    finding_columns,
+    findings_of,
+    has_several_rows,
+    merged,
+    reader_column,
+    separator_of,
+)
+from synthaug.augment.formats.published import with_files, with_listed_splits, with_patients_of_paths
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.labels import class_numbers, parse_label
-from synthaug.augment.reading import ReadOptions
+from synthaug.augment.reading import EVERYWHERE, ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream
 from synthaug.augment.writing import WriteOptions
 
-FINDINGS = "findinglabels"  # ChestX-ray14's: findings with | between, or "No Finding"
-SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")  # tried in this order
 LONGEST_NAME = 1024  # characters; more are some other text
+Rows = Mapping[str, Sequence[Row]]  # by file
 
 
 def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
-    """The pictures that the rows of a CSV file name, each relative to the file's own folder.
+    """The pictures or DICOM files that the rows of a CSV file name, below its folder or `images_root`.
 
-    A picture's suffix may be missing. The classes are the texts of the label's column, except that
-    ChestX-ray14's "Finding Labels" become normal ("No Finding") and abnormal. A column split (train, val,
-    test) divides the set. The columns of a labels.csv that synthaug wrote are understood. Columns are
-    found by `columns.columns_by_role`, however they are spelled.
+    A file's suffix and folders may be missing (`finder.Finder`). The classes are the texts of the label's
+    column; of several findings an image, in one cell or a column for each, those of `findings.classes_of`. A
+    column split (train, val, test) divides the set, as do the lists of `published.LISTS` beside it.
+    Columns are found by `columns.columns_by_role`, however they are spelled. The columns of a labels.csv that
+    synthaug wrote are understood.
 
     Args:
         path: a CSV file with a header.
@@ -50,17 +62,24 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     """
     columns, rows = read_rows(path)
     found = columns_by_role(path, columns, ROLES, reading)
-    refuse_without(path, columns, found, {"file": FILE, "label": LABEL})
-    table = _by_file(path, by_role(rows, found))
-    paths = {file: _found(path.parent, file) for file in table}
+    finder = Finder(reading.images_root or path.parent, reading.path_prefix)
+    named = with_files(path, columns, by_role(rows, found), found, finder)
+    by_file = _by_file(path, named, has_several_rows(columns))
+    names, order, left_out = _classes(path, columns, by_file, found, reading)
+    table: Table = {file: {**by_file[file][0], "label": names[file]} for file in names}
+    if "split" not in found:
+        table = with_listed_splits(path, table)
+    if "patient_id" not in found:
+        table = with_patients_of_paths(table)
+    paths = {file: finder.find(file) for file in table}
     _refuse_same(path, paths)
-    bad = {file: f"an empty {found['label']}" for file, row in table.items() if not parse_label(row["label"])}
-    classes = {file: row["label"] for file, row in table.items()}
-    pixels, kept = read_pictures(path, paths, reading, bad=bad, classes=classes)
+    if any(picture.suffix.lower() in INSTANCES for picture in paths.values()):
+        return _of_dicom(finder.root, table, paths, reading, left_out)
+    bad = {file: "an empty label" for file, row in table.items() if not parse_label(row["label"])}
+    pixels, kept, by_rules = read_pictures(path, paths, reading, bad=bad, classes=names)
     files = list(table)
     table = {files[k]: table[files[k]] for k in kept}
-    names = [_class_of(row["label"], found["label"]) for row in table.values()]
-    labels, class_names = class_numbers(path, names)
+    labels, class_names = class_numbers(path, [row["label"] for row in table.values()], order)
     synthetic = synthetic_of(path, table)
     split = split_of(path, table)
     if split is not None and (undivided := np.flatnonzero(split == "")).size:
@@ -73,7 +92,54 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
         groups=groups_of(table, synthetic, "patient_id"),
         provenance=provenance_of(path, table) if synthetic.any() else None,
         split=split,
+        passed_over=left_out,
+        by_rules=by_rules,
     )
+
+
+def _classes(
+    path: Path, columns: Sequence[str], by_file: Rows, found: Mapping[str, str], options: ReadOptions
+) -> tuple[dict[str, str], tuple[str, ...], dict[str, int]]:
+    """The class of each file that has one, class names in an order of their own, and files left out."""
+    rows = [row for group in by_file.values() for row in group]
+    label = found.get("label")
+    of_findings = [] if label else finding_columns(columns, rows, [*found.values()])
+    if not label and not of_findings:
+        refuse_without(path, columns, found, {"label": LABEL})
+    separator = separator_of(label, rows, options) if label else None
+    reader = reader_column(columns)
+    if not of_findings and separator is None and not reader and options.task is None:
+        if options.negative is not None or options.uncertain != "ignore":
+            raise UsageError(f"--negative, --uncertain: {path} has one label an image, leave them out")
+        names = {}
+        for file, group in by_file.items():
+            texts = {row["label"] for row in group}
+            if len(texts) > 1:
+                raise DataError(
+                    f"{path}: found {' and '.join(sorted(texts)[:2])} of {file}, expected one label"
+                )
+            names[file] = group[0]["label"].strip()
+        return names, (), {}
+    images = []
+    for group in by_file.values():
+        readings: dict[str, dict[str, int]] = {}
+        for row in group:
+            one = readings.setdefault(row[reader] if reader else "", {})
+            one |= findings_of(row, label and "label", of_findings, separator)
+        images.append(merged([*readings.values()]) if len(readings) > 1 else next(iter(readings.values())))
+    classes = classes_of(path, images, options, listed=not of_findings)
+    pairs = zip(by_file, classes.names, strict=True)
+    return {file: name for file, name in pairs if name}, classes.order, classes.left_out
+
+
+def _of_dicom(
+    root: Path, table: Table, paths: Mapping[str, Path], options: ReadOptions, left_out: Mapping[str, int]
+) -> LabeledImages:
+    """The DICOM files that a table names."""
+    rows = {paths[file].relative_to(root).as_posix(): row for file, row in table.items()}
+    asked = options.only((*EVERYWHERE, "window", "skip_bad"))
+    images = read_dicom(root, asked, rows)
+    return replace(images, passed_over={**images.passed_over, **left_out})
 
 
 def refuse_csv(stream: ImageStream, path: Path, writing: WriteOptions = WriteOptions()) -> None:
@@ -90,8 +156,11 @@ def no_facts(path: Path) -> Attributes:
     return {}
 
 
-def _by_file(path: Path, rows: Sequence[Row]) -> Table:
+def _by_file(path: Path, rows: Sequence[Row], several: bool) -> Rows:
     """Rows by the file they name.
+
+    Args:
+        several: a file may have several: one for each reader or box.
 
     Raises:
         DataError: there is no row, or a file is named twice.
@@ -100,20 +169,17 @@ def _by_file(path: Path, rows: Sequence[Row]) -> Table:
     named = [file if _may_be_name(file) else f"(row {k})" for k, file in enumerate(named, 1)]
     if not named:
         raise DataError(f"{path}: found no row, expected one for each picture")
-    refuse_twice(path, named)
-    return dict(zip(named, rows, strict=True))
+    if not several:
+        refuse_twice(path, named)
+    by_file: dict[str, list[Row]] = {}
+    for file, row in zip(named, rows, strict=True):
+        by_file.setdefault(file, []).append(row)
+    return by_file
 
 
 def _may_be_name(text: str) -> bool:
     """Whether a cell can name a file: a radiologist's report, which messages must not repeat, cannot."""
     return 0 < len(text) <= LONGEST_NAME and "\n" not in text
-
-
-def _found(folder: Path, file: str) -> Path:
-    """The file as named, by Windows' rules too, or with a suffix that pictures have; else as named."""
-    names = dict.fromkeys((file, file.replace("\\", "/")))
-    candidates = (folder / f"{name}{suffix}" for name in names for suffix in SUFFIXES)
-    return next((path for path in candidates if is_file(path)), folder / file)
 
 
 def _refuse_same(path: Path, paths: Mapping[str, Path]) -> None:
@@ -122,9 +188,3 @@ def _refuse_same(path: Path, paths: Mapping[str, Path]) -> None:
     for file, picture in paths.items():
         if (other := first.setdefault(picture.resolve(), file)) != file:
             raise DataError(f"{path}: found one picture as {other} and as {file}, keep one row")
-
-
-def _class_of(text: str, column: str) -> str:
-    if key_of(column) != FINDINGS:
-        return text.strip()
-    return "normal" if text.strip() == "No Finding" else "abnormal"

@@ -56,7 +56,7 @@ def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIm
     first, stored = _as_written(folder)
     labels, class_names = class_numbers(folder, names, first)
     paths, of_class = {file: folder / file for file in files}, dict(zip(files, names, strict=True))
-    pixels, kept = read_pictures(folder, paths, reading, stored, classes=of_class)
+    pixels, kept, by_rules = read_pictures(folder, paths, reading, stored, classes=of_class)
     if len(kept) < len(files):
         table = {files[k]: table[files[k]] for k in kept}
     synthetic = synthetic_of(folder / LABELS, table)
@@ -68,6 +68,7 @@ def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIm
         groups=groups_of(table, synthetic, "patient_id"),
         provenance=provenance_of(folder / LABELS, table) if synthetic.any() else None,
         passed_over=layout.passed_over,
+        by_rules=by_rules,
     )
     return _divided(images, table, folder, layout)
 

@@ -62,7 +62,7 @@ def read_npz(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
         raise DataError(f"{path}: found no image in it, expected at least one")
     images = concatenate([_labelled(path, arrays, part, None) for part in found])
     if not _is_ours(arrays):
-        images = replace(images, pixels=as_used(path, images.pixels, reading.levels))
+        images = as_used(path, images, reading)
     if found == ["train"] and "divided" not in arrays:
         return images
     sizes = [len(arrays[f"{part}_images"]) for part in found]

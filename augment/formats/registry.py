@@ -1,5 +1,6 @@
 """Where images are kept: the format is chosen by the path's suffix. One entry per format."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -15,15 +16,18 @@ from synthaug.augment.formats.description import describe, described
 from synthaug.augment.formats.fitting import FOR_DICOM, FOR_FOLDERS, Fit, fitted
 from synthaug.augment.formats.folder import is_image_folder, read_folder, write_folder
 from synthaug.augment.formats.npz import read_npz, read_npz_attributes, write_npz
+from synthaug.augment.formats.published import published_table
 from synthaug.augment.hdf5 import is_ours, read_hdf5, read_hdf5_attributes, write_hdf5
 from synthaug.augment.hdf5.shards import replacing_set
 from synthaug.augment.images import LabeledImages
 from synthaug.augment.options import refuse_unheeded
 from synthaug.augment.pseudonym import without_names
-from synthaug.augment.reading import EVERYWHERE, NAMING, ReadOptions
+from synthaug.augment.reading import EVERYWHERE, NAMING, TABLES, ReadOptions
 from synthaug.augment.stream import Attributes, ImageStream, read_facts
 from synthaug.augment.transforms import as_asked
 from synthaug.augment.writing import WriteOptions
+
+log = logging.getLogger("synthaug")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ images = [pydicom.dcmread(path) for path in sorted(Path("{name}").glob("*/*"))]"
         refuse_csv,
         ".csv",
         no_facts,
-        reading=(*HEEDED, *NAMING),
+        reading=(*HEEDED, *NAMING, *TABLES, "window"),
     ),
 }
 
@@ -147,13 +151,31 @@ def read_images(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImag
     """
     if not path.exists():
         raise DataError(f"{path}: not found, expected a .h5 or .npz file or a folder of classes or DICOM")
+    path, reading = _by_table(path, reading)
     name = format_of(path)
     refuse_unheeded(reading, (*EVERYWHERE, *FORMATS[name].reading), f"{path} ({name})")
     return as_asked(FORMATS[name].read(path, reading), reading)
 
 
+def _by_table(path: Path, options: ReadOptions) -> tuple[Path, ReadOptions]:
+    """The table that a folder is read by, as asked or as a public set has it, with the folder as its root."""
+    if not path.is_dir():
+        return path, options
+    if options.table is not None:
+        if not options.table.is_file():
+            raise DataError(f"--table {options.table}: not found, expected a CSV file")
+        return options.table, replace(options, table=None, images_root=options.images_root or path)
+    if options.trust_layout or (known := published_table(path)) is None:
+        return path, options
+    table, name = known
+    log.warning("%s: read by its table %s, as %s has it", path, table.name, name)
+    return table, replace(options, images_root=options.images_root or path)
+
+
 def heeded(path: Path) -> tuple[str, ...]:
     """The fields of `ReadOptions` that the file or folder at a path heeds."""
+    if path.is_dir() and published_table(path) is not None:
+        return (*EVERYWHERE, *FORMATS["csv"].reading, "table")
     name = format_of(path)
     if name == "hdf5" and path.exists() and is_ours(path):
         return EVERYWHERE

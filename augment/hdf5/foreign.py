@@ -52,13 +52,8 @@ def read_foreign(path: Path, file: h5py.File, reading: ReadOptions) -> LabeledIm
             raise DataError(f"{path}: {len(images)} images and {len(column)} {name}, expected one for each")
     if not len(images):
         raise DataError(f"{path}: found no image in it, expected at least one")
-    return LabeledImages(
-        as_used(path, _pixels(path, file, images, reading.bits or 8), reading.levels),
-        numbers,
-        names,
-        groups=groups,
-        split=split,
-    )
+    pixels = _pixels(path, file, images, reading.bits or 8)
+    return as_used(path, LabeledImages(pixels, numbers, names, groups=groups, split=split), reading)
 
 
 def _arrays(path: Path, file: h5py.File, options: ReadOptions) -> dict[str, h5py.Dataset]:

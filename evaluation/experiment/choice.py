@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
+from scipy import special
 
 from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages
@@ -31,10 +32,12 @@ from synthaug.evaluation.influence import (
     patients_of_rarest_class,
     variance_over_patients,
 )
+from synthaug.evaluation.statistics import student_quantile
 
 Option = TypeVar("Option")
 Scored = tuple[float, Values]  # a score on validation images and what each of them contributes
-Lead = tuple[float, float]  # of one option over another, and its standard error
+Lead = tuple[float, float]  # of one option over another, and the one that is needed
+OF_ONE_ERROR = float(special.ndtr(-1))
 
 
 def reference_recipes(
@@ -133,14 +136,15 @@ def leads_without_each(
         return [(float(mean), np.inf) for mean in means]
     of_means = variance_over_patients((contributed.sum(axis=0) - contributed) / n, val.labels, val.groups)
     of_each = variance_over_patients(contributed, val.labels, val.groups)
-    errors = np.sqrt(np.maximum(squares, 0) / n + without_interaction(of_means, of_each.sum() - of_each, n))
+    of_trainings = np.maximum(squares, 0) / n * one_error(n) ** 2
+    errors = np.sqrt(of_trainings + without_interaction(of_means, of_each.sum() - of_each, n))
     return list(zip(means.tolist(), errors.tolist(), strict=True))
 
 
 def lead(
     ours: Mapping[Unit, Scored], theirs: Mapping[Unit, Scored], val: LabeledImages, without: Path = ()
 ) -> Lead:
-    """Mean paired difference of two options' scores and its standard error over trainings and patients.
+    """Mean paired difference of two options' scores and its error over trainings (`one_error`) and patients.
 
     With one cluster the error is that over patients alone; it is infinite where a class has one patient.
 
@@ -155,11 +159,20 @@ def lead(
     try:
         if outermost(paths)[1] > 1:
             found = nested_difference(paths, values, contributed, val.labels, val.groups)
-            return found.value, float(np.hypot(found.over_trainings, found.over_patients))
+            of_trainings = found.over_trainings * one_error(found.clusters)
+            return found.value, float(np.hypot(of_trainings, found.over_patients))
         mean = cluster_means(contributed, paths, 0)[0]
         return float(np.mean(values)), float(variance_over_patients(mean, val.labels, val.groups)) ** 0.5
     except DataError:
         return float(np.mean(values)), np.inf
+
+
+def one_error(clusters: int) -> float:
+    """Standard errors that an option which is worth nothing leads by in 16 % of the cases.
+
+    One, where the error is known; more where it is that of a few trainings, which may agree by chance.
+    """
+    return student_quantile(OF_ONE_ERROR, clusters - 1)
 
 
 def scored(result: TrainingResult, val: LabeledImages) -> Scored:

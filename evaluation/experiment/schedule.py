@@ -109,8 +109,8 @@ def _check_held_out(splits: Splits) -> None:
         if min(counts.values()) < least:
             what = "images" if images.groups is None else "patients"
             raise DataError(
-                f"{name} {what} {counts}: expected {least} or more of every class, add {name} images or leave "
-                "the class out"
+                f"{name} {what} {counts}: expected {least} or more of every class, add {name} images or "
+                "leave the class out"
             )
 
 

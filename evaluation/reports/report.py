@@ -39,7 +39,7 @@ SMALLEST = 96  # pixels that a picture is enlarged to
 # what an interval stands for beside other test patients, by the outermost thing that was repeated
 OVER = {
     "generator": "other donor splits of these training patients, each with its generator",
-    "subset": "other labelled subsets of these training patients (where they share one generator, for that one)",
+    "subset": "other labelled subsets of these training patients (of one generator, for that one)",
     "initialisation": "other initial weights (of this generator and labelled subset)",
     "seeds": "other initial weights and batches: with all labels every subset is the same patients",
 }

@@ -12,7 +12,7 @@ def diffaugment(images: Tensor, policy: tuple[str, ...], rng: torch.Generator, p
 
     Args:
         images: (N, C, H, W) in [-1, 1].
-        policy: names from `AUGMENTATIONS`; empty gives the images back.
+        policy: names from `AUGMENTATIONS`; empty leaves the images as they are.
         rng: on the CPU, so that every device draws the same numbers.
         p: probability that an image is augmented, drawn per image.
     """

@@ -76,11 +76,11 @@ def train_generator(
             origin.load_into(training)
         best.unlink(missing_ok=True)
         save_training(last, training)
-    book = RunLog(run, first_step=training.steps_done)
+    run_log = RunLog(run, first_step=training.steps_done)
     deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
     budget = float("inf") if cpu_seconds is None else cpu_seconds
     bar = progress_bar("generator", config.steps, done=training.steps_done, per_step=config.batch_size)
-    with bar as advance, _stop_requested() as stop, book:
+    with bar as advance, _stop_requested() as stop, run_log:
         started, steps, spent = time.monotonic(), 0, 0.0
         while (
             training.steps_done < config.steps and not stop and time.monotonic() < deadline and spent < budget
@@ -97,11 +97,11 @@ def train_generator(
                 speed = steps * config.batch_size / (time.monotonic() - started)
                 seen = training.finished()
                 numbers |= {"images_per_second": speed, "cpu_seconds": spent}
-                wrong = _evaluate(training, seen, sample_monitor, numbers, book, best)
-                book.grid(training.steps_done, training.sample_grid(grid_columns, seen), grid_columns)
+                wrong = _evaluate(training, seen, sample_monitor, numbers, run_log, best)
+                run_log.grid(training.steps_done, training.sample_grid(grid_columns, seen), grid_columns)
             if wrong:
                 lost = training.steps_done
-                _roll_back(training, wrong, best if best.exists() else last, book)
+                _roll_back(training, wrong, best if best.exists() else last, run_log)
                 advance(training.steps_done - lost)
             if wrong or due:
                 save_training(last, training)
@@ -116,16 +116,16 @@ def _evaluate(
     finished: ConditionalGenerator,
     sample_monitor: SampleMonitor | None,
     numbers: dict[str, float],
-    book: RunLog,
+    run_log: RunLog,
     best: Path,
 ) -> str:
     """Log the numbers, evaluate samples, keep the best checkpoint; what is wrong, or nothing."""
     if sample_monitor is None:
-        book.scalars(training.steps_done, numbers)
+        run_log.scalars(training.steps_done, numbers)
         return ""
     quality = sample_monitor(training.samples(sample_monitor.labels, finished))
     found = {"kid": quality.kid, "recall": quality.recall, "diversity": quality.diversity}
-    book.scalars(training.steps_done, numbers | found)
+    run_log.scalars(training.steps_done, numbers | found)
     wrong = training.monitor.collapse(quality, sample_monitor.noise)
     if not wrong and training.monitor.remember(
         training.steps_done, quality, sample_monitor.noise, sample_monitor.floor
@@ -134,11 +134,11 @@ def _evaluate(
     return wrong
 
 
-def _roll_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> None:
+def _roll_back(training: GANTraining, wrong: str, good: Path, run_log: RunLog) -> None:
     """Restore the last good checkpoint, its averaged generator in both places."""
     lost, rollbacks = training.steps_done, training.monitor.rollbacks
     if rollbacks:
-        book.event(lost, f"{wrong}; for the second time: stopped")
+        run_log.event(lost, f"{wrong}; for the second time: stopped")
         raise GateError(
             f"step {lost:,}: {wrong}, for the second time: expected a training that stays alive; its last "
             f"good checkpoint is {good}; try smaller --generator-lr, --discriminator-lr, or another --preset"
@@ -146,9 +146,9 @@ def _roll_back(training: GANTraining, wrong: str, good: Path, book: RunLog) -> N
     load_training(good, training)
     training.monitor.rollbacks = rollbacks + 1
     average_into(training.generator.module, training.ema, 0.0)
-    said = f"{wrong}; rolled back to step {training.steps_done:,}"
-    book.event(lost, said)
-    log.warning("step %s: %s", f"{lost:,}", said)
+    event = f"{wrong}; rolled back to step {training.steps_done:,}"
+    run_log.event(lost, event)
+    log.warning("step %s: %s", f"{lost:,}", event)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a training leaves to look at: log.jsonl, TensorBoard events and sample grids."""
+"""Logs of a training: log.jsonl, TensorBoard events and sample grids."""
 
 import json
 import types

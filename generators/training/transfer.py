@@ -26,7 +26,7 @@ class Origin:
     """A finished generator to go on from (Wang et al. 2018, "Transferring GANs").
 
     Attributes:
-        name: what it is called in messages.
+        name: for messages.
         card: of the generator file.
         generator: its weights.
         discriminator: of the same run's last checkpoint; empty where only the generator file is at hand.

@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gain_pages import render, write_numbers
 from measured import EXPERIMENTS
-from page import render, write_numbers
 
 HARM_FOUND = 3  # exit status of an experiment that ends with "harms": a result like any other
 

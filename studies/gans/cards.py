@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from page import short
+from gan_pages import short
 from scoring import is_taken_for_its_class
 from train import one_thread
 

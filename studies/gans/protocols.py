@@ -34,7 +34,6 @@ class DataProtocol:
         lpips: with LPIPS among them.
         downstream: train a classifier on the synthetic images as well.
         classifier_steps: of the domain classifiers.
-        about: what else a reader must know of the numbers.
     """
 
     spec: str
@@ -47,7 +46,6 @@ class DataProtocol:
     lpips: bool = False
     downstream: bool = False
     classifier_steps: int = 300
-    about: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +63,8 @@ class Material:
     known: Splits
 
 
-def as_loaded(splits: Splits) -> Splits:
-    """Fit, judge and reference are the loader's train, val and test."""
-    return splits
-
-
 def in_halves(splits: Splits) -> Splits:
-    """Fit and reference are halves of every class of train: the official test set is unlike it."""
+    """Fit and reference are halves of every class of train, by content: the official test is unlike it."""
     labels = splits.train.labels[order := content_order(splits.train)]
     halves = [np.array_split(order[labels == label], 2) for label in range(len(splits.class_names))]
     fit, reference = (splits.train.take(np.concatenate(half)) for half in zip(*halves, strict=True))
@@ -84,62 +77,26 @@ def by_groups(splits: Splits) -> Splits:
     return draw_splits(images, splits.name, val=0.1, test=0.4, seed=0)
 
 
-DIVISIONS: dict[str, tuple[Callable[[Splits], Splits], str]] = {
-    "loader": (as_loaded, "fit, judge and reference are the loader's train, val and test"),
-    "halves": (
-        in_halves,
-        "fit and reference are halves of the training split, by class and by a hash of the content, "
-        "judge is the validation split",
-    ),
-    "groups": (by_groups, "fit 50 %, judge 10 % and reference 40 % of the lesions"),
+DIVISIONS: dict[str, Callable[[Splits], Splits]] = {
+    "loader": lambda splits: splits,
+    "halves": in_halves,
+    "groups": by_groups,
 }
 
+CHEST_CTSCAN_CLASSES = ("adenocarcinoma",)  # made; the domain classifiers know all four
 PROTOCOLS = {
     "mednist": DataProtocol("mednist", 64, 1, 240),
     "mednist-three": DataProtocol(
         "mednist", 64, 1, 180, classes=("AbdomenCT", "BreastMRI", "Hand"), downstream=True
     ),
-    "pneumoniamnist": DataProtocol(
-        "pneumoniamnist", 28, 1, 120, "halves", about="patients are not known: both halves may hold one"
-    ),
-    "chestmnist": DataProtocol(
-        "chestmnist",
-        28,
-        1,
-        120,
-        published=True,
-        lpips=True,
-        about="a 2,077-image piece in ChestMNIST's layout; FID-768 of so few images is singular: read KID",
-    ),
+    "pneumoniamnist": DataProtocol("pneumoniamnist", 28, 1, 120, "halves"),
+    "chestmnist": DataProtocol("chestmnist", 28, 1, 120, published=True, lpips=True),
     "skin-lesions": DataProtocol("skin-lesions", 128, 3, 240, "groups", published=True, lpips=True),
     "chest-ctscan": DataProtocol(
-        "chest-ctscan",
-        128,
-        1,
-        240,
-        classes=("adenocarcinoma",),
-        published=True,
-        lpips=True,
-        about="the domain classifiers know all four classes, generators make one; no Inception Score of one "
-        "class; FID-768 of so few images is singular: read KID",
+        "chest-ctscan", 128, 1, 240, classes=CHEST_CTSCAN_CLASSES, published=True, lpips=True
     ),
-    "chest-xray-folder": DataProtocol(
-        "chest-xray-folder",
-        64,
-        1,
-        150,
-        published=True,
-        about="FID-768 of so few images is singular: read KID",
-    ),
-    "chest-xray-pneumonia": DataProtocol(
-        "chest-xray-pneumonia",
-        128,
-        1,
-        240,
-        "halves",
-        published=True,
-        about="patients are not known: both halves may hold one",
-    ),
+    "chest-xray-folder": DataProtocol("chest-xray-folder", 64, 1, 150, published=True),
+    "chest-xray-pneumonia": DataProtocol("chest-xray-pneumonia", 128, 1, 240, "halves", published=True),
     "phantom": DataProtocol("phantom:n=240,abnormal=0.4", 28, 1, 10, published=True, classifier_steps=20),
 }
 
@@ -155,7 +112,7 @@ def material(name: str, root: Path) -> Material:
     loaded = load_dataset(
         protocol.spec, ReadOptions(root=root, size=protocol.side, channels=protocol.channels)
     )
-    known = DIVISIONS[protocol.division][0](loaded)
+    known = DIVISIONS[protocol.division](loaded)
     made = protocol.classes or known.class_names
     if len(made) > 1:  # a classifier needs two classes at least
         known = known.map(lambda part: match_classes(part, made))

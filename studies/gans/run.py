@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 
 from cells import Cell, Choice, Place
-from page import render, write_numbers
+from gan_pages import render, write_numbers
 from pictures import write_pictures
 from tables import TABLES, TRIAL
 

@@ -1,16 +1,17 @@
 """Real, synthetic or blended images from one format to another, through the memorization gate."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthaug._api.blend import Blending, as_ratio
-from synthaug._api.generator import Generator, opened
+from synthaug._api.generator import Generator, known_generators, opened
 from synthaug._api.runtime import device_of
 from synthaug._api.save import Writer, write_gated
 from synthaug.augment.datasets.load import licence_of, load_dataset, options_for, path_of, read_part
 from synthaug.augment.errors import UsageError
-from synthaug.augment.files.atomic import refuse_existing
-from synthaug.augment.formats.registry import format_of, read_attributes
+from synthaug.augment.files.atomic import refuse_existing, replacing
+from synthaug.augment.formats.registry import FORMATS, format_of, read_attributes
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.writing import WriteOptions
@@ -112,6 +113,53 @@ def export(
     )
     synthetic = int(images.synthetic.sum())
     return Exported(target, kind, len(images) - synthetic, synthetic, images.counts(), report)
+
+
+def export_splits(
+    source: str,
+    folder: Path,
+    *,
+    format: str | None = None,
+    allow_near_copies: bool = False,
+    options: ReadOptions = ReadOptions(),
+    writing: WriteOptions = WriteOptions(),
+    overwrite: bool = False,
+) -> dict[str, dict[str, int]]:
+    """Write the training, validation and test split of a data set, as train, val and test in `folder`.
+
+    Args:
+        format: "hdf5" (the default), "npz", "folder" or "dicom".
+
+    Returns:
+        Images by class, by split.
+
+    Raises:
+        UsageError: `folder` is taken.
+        GateError: near copies of training images are among synthetic ones; nothing is left.
+    """
+    refuse_existing(folder, overwrite)
+    kind = format or "hdf5"
+    splits = load_dataset(source, options)
+    counts: dict[str, dict[str, int]] = {}
+    with replacing(folder, overwrite) as fresh:
+        fresh.mkdir()
+        for name in ("train", "val", "test"):
+            images: LabeledImages = getattr(splits, name)
+            target = fresh / f"{name}{FORMATS[kind].suffix}" if kind in FORMATS else fresh / name
+            write_gated(
+                images,
+                target,
+                format=kind,
+                attributes={"licence": licence_of(source), "source": Path(source).name},
+                options=options,
+                writing=writing,
+                makers=known_generators(),
+                allow_near_copies=allow_near_copies,
+            )
+            counts[name] = images.counts()
+        facts = {"source": Path(source).name, "split_seed": options.split_seed, "images": counts}
+        (fresh / "dataset.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return counts
 
 
 def _blended(

@@ -213,6 +213,7 @@ def _load(source: _Source, image_shape: tuple[int, int, int]) -> Splits | None:
 
 def _is_training_set(splits: Splits, synthesizer: Synthesizer) -> bool:
     """Whether these training images are those that the generator has fingerprints of, all but a few."""
-    known = synthesizer.card.training_images.fingerprints
-    here = canonical_fingerprints(splits.train)
+    seen = synthesizer.card.training_images
+    known = seen.fingerprints
+    here = canonical_fingerprints(seen.as_read(splits.train))
     return bool(len(known)) and bool(min(np.isin(here, known).mean(), np.isin(known, here).mean()) > 0.99)

@@ -1,5 +1,6 @@
 """Synthetic images of the classes asked for, through the memorization gate, into memory or a file."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -25,6 +26,8 @@ from synthaug.augment.stream import ImageStream
 from synthaug.augment.writing import WriteOptions
 from synthaug.evaluation.memorization.gate import ATTRIBUTE, MemorizationGate
 from synthaug.generators.sampling import Synthesizer
+
+log = logging.getLogger("synthaug")
 
 
 def generate(
@@ -284,6 +287,7 @@ def _filling_up(data: Data, names: tuple[str, ...], options: ReadOptions) -> dic
     train = as_splits(data, options).train
     wanted = sampling_plan(match_classes(train, names).labels, len(names))
     plan = {label: count for label, count in enumerate(wanted) if count}
+    log.info("balances the training split: %s", train.counts())
     if not plan:
         name = data.name if not isinstance(data, str | Path) else data
         raise UsageError(f"{name}: its classes are balanced already ({train.counts()}), nothing to make")

@@ -3,10 +3,10 @@
 import shutil
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from synthaug._api.temporary import TemporaryFolder
 from synthaug.augment.files.atomic import refuse_existing, replacing
 from synthaug.augment.images import Splits
 from synthaug.generators.checkpoint import GeneratorCard
@@ -36,7 +36,7 @@ class Generator:
     def __init__(self, source: str | Path):
         self.path = find_generator(source)
         self.data: Splits | None = None
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: TemporaryFolder | None = None
         _opened.add(self)
 
     @cached_property
@@ -101,7 +101,7 @@ class TrainedGenerator(Generator):
         steps_done: int,
         best_step: int,
         rollbacks: int,
-        temporary: TemporaryDirectory[str] | None = None,
+        temporary: TemporaryFolder | None = None,
     ):
         super().__init__(folder)
         self.folder, self.data, self.config = folder, data, config

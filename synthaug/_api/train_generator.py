@@ -4,12 +4,12 @@ import logging
 import shutil
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from synthaug._api.generator import Generator, TrainedGenerator
 from synthaug._api.load import Data, as_splits, read_options
 from synthaug._api.runtime import make_fabric
+from synthaug._api.temporary import TemporaryFolder
 from synthaug.augment.datasets.load import licence_of, load_dataset, options_for
 from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.atomic import refuse_existing
@@ -139,8 +139,8 @@ class TrainingPlan:
         elif self.monitor:
             domain = extractors_for(["domain"], self.splits, fabric=fabric)[0]
             sample_monitor = sample_monitor_for(self.splits, domain)
-        temporary = TemporaryDirectory(prefix="synthaug-") if self.out is None else None
-        folder = Path(temporary.name) / "run" if temporary else self.out
+        temporary = TemporaryFolder() if self.out is None else None
+        folder = temporary.path / "run" if temporary else self.out
         assert folder is not None
         if self.overwrite and folder.exists() and not self.resume:
             shutil.rmtree(folder)

@@ -29,7 +29,7 @@ def test_of_two_classes_have_delongs_variance(decimals):
 SCORES = [auroc, AurocOver((0, 2)), accuracy, balanced_accuracy]
 
 
-@pytest.mark.parametrize("score", SCORES, ids=str)
+@pytest.mark.parametrize("score", SCORES, ids=lambda score: getattr(score, "__name__", type(score).__name__))
 @pytest.mark.parametrize("grouped", [False, True], ids=["images", "patients"])
 def test_have_the_variance_of_a_bootstrap_over_patients(score, grouped):
     labels = np.repeat(np.arange(3), 80)

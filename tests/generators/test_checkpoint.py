@@ -12,8 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from synthaug.augment.errors import DataError, GateError
 from synthaug.augment.fingerprint import canonical_fingerprints, refuse_leak
+from synthaug.augment.reading import RULES
 from synthaug.generators.architectures.resnet import ResidualGenerator
 from synthaug.generators.checkpoint import FORMAT, GeneratorCard, load_generator, save_generator
+from synthaug.generators.sampling import shipped
 from synthaug.generators.value_range import to_uint8
 
 SIZE = {"num_classes": 2, "image_size": 28, "channels": 1, "latent_dim": 8, "width": 4}
@@ -113,6 +115,11 @@ def test_the_card_holds_the_fingerprint_of_every_training_image(path, training_i
     assert set(canonical_fingerprints(training_images).tolist()) == set(
         card.training_images.fingerprints.tolist()
     )
+
+
+def test_a_file_says_by_which_rules_its_images_were_read_and_one_of_before_by_the_first(path):
+    assert load_generator(path)[1].training_images.rules == RULES
+    assert load_generator(shipped()["chest-xray"])[1].training_images.rules == 1
 
 
 def test_a_test_image_that_the_generator_saw_is_a_leak_and_an_unseen_one_is_not(path, training_images, tiny):

@@ -13,8 +13,8 @@ from cli_runner import synthaug
 from made_up_report import AMOUNTS, report
 
 sys.path.append(str(Path(__file__).parents[2] / "studies" / "gain"))
+from gain_pages import json_of, plain_best, reached, render, write_numbers
 from measured import EXPERIMENTS
-from page import json_of, plain_best, reached, render, write_numbers
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = [name for name in EXPERIMENTS if json_of(name, DOCS).exists()]

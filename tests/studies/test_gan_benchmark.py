@@ -13,7 +13,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "studies" / "gans"))
 from cells import Cell, Choice, Place, Record
-from page import KID, best, excesses, lower, over_seeds, render, targets, write_numbers
+from gan_pages import KID, best, excesses, lower, over_seeds, render, targets, write_numbers
 from protocols import material, share_of, thinned
 from tables import TABLES, TRIAL
 from train import make, planned

@@ -6,7 +6,6 @@ import shutil
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomli_w
@@ -17,6 +16,7 @@ from synthaug._api.experiment.options import ExperimentOptions
 from synthaug._api.generator import Generator
 from synthaug._api.load import Data, as_splits, read_options
 from synthaug._api.runtime import parallel_trainings
+from synthaug._api.temporary import TemporaryFolder
 from synthaug.augment.datasets.load import options_for
 from synthaug.augment.errors import UsageError
 from synthaug.augment.files.atomic import refuse_existing, replacing
@@ -51,7 +51,7 @@ class ExperimentResult:
     experiment: Experiment
     facts: dict[str, Any]
     folder: Path
-    _temporary: TemporaryDirectory[str] | None = None
+    _temporary: TemporaryFolder | None = None
 
     def __repr__(self) -> str:
         return f"ExperimentResult({self.verdict!r}, {str(self.folder)!r})"
@@ -130,8 +130,8 @@ def experiment(
     asked = ExperimentOptions(
         data if isinstance(data, Splits) else str(data), **chosen, reading=read_options(options)
     )
-    temporary = TemporaryDirectory(prefix="synthaug-") if out is None else None
-    folder = Path(temporary.name) / "run" if temporary else Path(out or "")
+    temporary = TemporaryFolder() if out is None else None
+    folder = temporary.path / "run" if temporary else Path(out or "")
     with reporting_to(on_progress):
         asked = asked.resolved()
         splits = recipient(data, asked)
@@ -161,7 +161,7 @@ def run_experiment(
     overwrite: bool = False,
     resume: bool = False,
     jobs: int | None = None,
-    temporary: TemporaryDirectory[str] | None = None,
+    temporary: TemporaryFolder | None = None,
 ) -> ExperimentResult:
     """Everything between the data and the report, into `folder`.
 

@@ -30,7 +30,9 @@ def kept(folder, source, pixels, bits):
         Image.fromarray(pixels).save(folder / "a" / "0.png")
     elif source == "npz":
         parts = {f"{part}_images": pixels[None][: int(part == "train")] for part in ("train", "val", "test")}
-        labels = {f"{part}_labels": np.zeros((int(part == "train"), 1), int) for part in ("train", "val", "test")}
+        labels = {
+            f"{part}_labels": np.zeros((int(part == "train"), 1), int) for part in ("train", "val", "test")
+        }
         np.savez(folder / "x.npz", **parts, **labels)
         return folder / "x.npz"
     elif source == "hdf5":

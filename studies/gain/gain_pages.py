@@ -113,7 +113,8 @@ def arms(facts: Facts) -> Iterator[list[str]]:
             gain = gains.get(row["arm"])
             spread = f" ({row['AUROC SD']:.4f})" if row["AUROC SD"] is not None else ""
             images = " + ".join(f"{sum(row['images'][o].values()):,}" for o in ("real", "synthetic"))
-            scores = [f"{row['AUROC']:.4f}{spread}", f"{row['balanced accuracy']:.3f}"]
+            balanced = row["balanced accuracy"]
+            scores = [f"{row['AUROC']:.4f}{spread}", "–" if balanced is None else f"{balanced:.3f}"]
             ends = [said(gain), closed(gain["gap closure"])] if gain else ["", ""]
             yield [row["arm"], images, *scores, *ends]
 
