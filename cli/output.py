@@ -12,6 +12,8 @@ from rich.table import Table
 class Output:
     """Words go to stdout, or to stderr under --json, where stdout carries one object only."""
 
+    has_result = False  # in this run of the command line: a failure behind it adds no second object
+
     def __init__(self, as_json: bool):
         self.as_json = as_json
         self.console = Console(stderr=as_json, soft_wrap=True, highlight=False)
@@ -36,6 +38,7 @@ class Output:
         if self.as_json:
             json.dump(facts, sys.stdout, default=str)
             sys.stdout.write("\n")
+            Output.has_result = True
 
 
 class WordsHandler(logging.Handler):
