@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from synthaug._api.blend import Blending, as_ratio
 from synthaug._api.generator import Generator
-from synthaug._api.load import Data, Images, as_images, as_splits, read_options
+from synthaug._api.load import Data, Images, as_images, as_training_splits, read_options
 from synthaug._api.runtime import make_fabric
 from synthaug.augment.errors import GateError, UsageError
 from synthaug.augment.files.atomic import refuse_existing
@@ -167,7 +167,7 @@ def train_classifier(
                 raise UsageError("train_classifier: images are blended by blend(…), or give a data set here")
             _refuse_unfit(config, train)
             return Classifier(fit(train, val, config, make_fabric(device, precision)), config, train, val)
-        splits = as_splits(train, read_options(options))
+        splits = as_training_splits(train, read_options(options))
         return plan_classifier(splits, config, blending, device=device, precision=precision).run().chosen
 
 
