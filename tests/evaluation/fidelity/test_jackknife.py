@@ -34,7 +34,7 @@ def drawn_often(times: int, n: int, dimensions: int, *, worse: bool, rounds: int
 
 
 def wrong_widths(found: dict[str, np.ndarray], rounds: int, lowest: float, highest: float) -> list[str]:
-    """Where the mean half width is not as many true deviations as Student says; clipped sides are left out. Prints all of it."""
+    """Where the mean half width is not Student's quantile of the deviation. Prints all of it."""
     wrong = []
     for name, rows in found.items():
         for k, part in enumerate(PARTS):
