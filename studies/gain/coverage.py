@@ -280,8 +280,8 @@ HEAD = """# How often the printed intervals hold the truth
 
 Each interval of 95 % that synthaug prints, by simulation in the design that it is used in ({times} intervals
 a row, a quarter of them where each needs a thousand resamples; exact 95 % interval of the coverage). The
-intervals are the product's own functions, the data are normal scores whose truth is known. Where an interval is known not to hold something, it says so, and the row
-that shows by how much stands below it.
+intervals are the product's own functions, the data are normal scores whose truth is known. Where an interval
+is known not to hold something, it says so, and the row that shows by how much stands below it.
 
 | interval | design | holds the truth in | exact interval |
 |---|---|---|---|
