@@ -1,5 +1,7 @@
-"""Every command line of the README runs, as written; a synthaug.toml in the folder keeps trainings tiny."""
+"""Every command line of README and quick start runs, as written; a synthaug.toml keeps trainings tiny."""
 
+import ast
+import inspect
 import re
 import shlex
 import subprocess
@@ -9,11 +11,13 @@ import pytest
 from cli_runner import synthaug
 from typer.main import get_command
 
+import synthaug as sa
 from synthaug.cli.main import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+PAGES = README + (ROOT / "docs" / "quickstart.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", PAGES, flags=re.DOTALL)
 COMMANDS = [
     line
     for block in BLOCKS
@@ -28,6 +32,9 @@ width = 4
 watch = false
 [train-classifier]
 steps = 3
+[evaluate]
+size = 28
+memorization = false
 [experiment]
 size = 28
 seeds = 2
@@ -45,6 +52,21 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     targets = (ROOT / "Makefile").read_text()
     for target in wanted:
         assert re.search(rf"^{target}:", targets, flags=re.MULTILINE)
+
+
+def test_its_python_calls_what_there_is() -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    calls = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func).removeprefix("sa."): call for call in calls}
+    assert {"load", "train_generator", "generate", "blend", "experiment", "save"} <= called.keys()
+    for name, call in called.items():
+        if hasattr(sa, name):
+            keywords = {str(keyword.arg): None for keyword in call.keywords}
+            inspect.signature(getattr(sa, name)).bind(*call.args, **keywords)
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert len(README.splitlines()) <= 70
 
 
 def test_make_knows_how_to_run_them() -> None:
@@ -69,6 +91,8 @@ def test_the_command_line_in_the_readme_runs_in_order(
     assert len(COMMANDS) >= 5
     ran = 0
     for command in COMMANDS:
+        if command.startswith("synthaug demo"):  # a minute or more; `make demo` runs it
+            continue
         run = synthaug(*shlex.split(command, comments=True)[1:])
         absent = run.status == 4 and "could not be downloaded" in run.err
         assert absent or run.status == 0 or ("experiment" in command and run.status == 3), (command, run.err)
