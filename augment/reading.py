@@ -71,6 +71,8 @@ class ReadOptions:
         uncertain: what becomes of findings that are uncertain (-1): ignore (the image is left out where it
             depends on them), positive or negative. Irvin et al. 2019 compare these policies.
         trust_layout: take a folder as it lies: masks are images, and every folder is a class, even one alone.
+        max_pixels: of a picture; larger ones are refused, as they may be made to fill the memory. None is
+            Pillow's limit, 178,956,970.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
             stopping at the first.
         rules: version of how pixels are read, `RULES`; generators remember images by those of their time.
@@ -109,6 +111,7 @@ class ReadOptions:
     negative: str | None = _of_files(None, "The finding that says that there is none.")
     uncertain: str = _of_files("ignore", "Findings of -1: ignore, positive or negative.")
     trust_layout: bool = _of_files(False, "Take a folder as it lies, however unlikely its classes are.")
+    max_pixels: int | None = _of_files(None, "Pixels of the largest picture that is read.", low=1)
     skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
 
     rules: int = option(RULES, "Version of how pixels are read.", low=1, high=RULES, hidden=True)
