@@ -58,7 +58,8 @@ class ReadOptions:
             crops where squares are needed, for a size or a format; else images that share a shape keep it.
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
         label_from: what gives the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
-        group_from: likewise for the patient or source; DICOM's is PatientID.
+        group_from: likewise for the patient or source; DICOM's is PatientID. Of pictures, also a regular
+            expression with a group in brackets, which finds the patient in each file's path.
         split_from: a CSV file's column or an HDF5 file's array that says train, val or test.
         images_from: the HDF5 file's array of images; the CSV file's column of their files.
         table: CSV file that names the pictures of a folder and their classes.
@@ -96,7 +97,9 @@ class ReadOptions:
     label_from: str | None = _of_files(
         None, "What gives the class: a DICOM keyword, a CSV column, an HDF5 array."
     )
-    group_from: str | None = _of_files(None, "Likewise for the patient; DICOM's is PatientID.")
+    group_from: str | None = _of_files(
+        None, "Likewise for the patient, or a pattern: '(person[0-9]+)_' of file names."
+    )
     split_from: str | None = _of_files(None, "CSV column or HDF5 array that says train, val or test.")
     images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
     table: Path | None = option(
