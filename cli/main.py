@@ -20,7 +20,7 @@ from synthaug.cli.experiment import experiment
 from synthaug.cli.export import export
 from synthaug.cli.generate import generate
 from synthaug.cli.models import models
-from synthaug.cli.output import WordsHandler
+from synthaug.cli.output import Output, WordsHandler
 from synthaug.cli.progress import shown_progress
 from synthaug.cli.train_classifier import train_classifier
 from synthaug.cli.train_generator import train_generator
@@ -75,6 +75,7 @@ def common(
 def main() -> None:
     """Run the command line; exit 2 wrong usage, 3 a gate failed, 4 bad or missing data."""
     console = Console(stderr=True, soft_wrap=True)
+    Output.answered = False
     logger = logging.getLogger("synthaug")
     logger.handlers[:] = [WordsHandler(console)]  # a second call in one process speaks once
     try:
@@ -94,8 +95,8 @@ def main() -> None:
 
 
 def _fail(message: str, kind: str, status: int) -> NoReturn:
-    """Exit; under --json, stdout holds one object here too."""
-    if "--json" in sys.argv:
+    """Exit; under --json, stdout holds one object here too: the command's result, where there is one."""
+    if "--json" in sys.argv and not Output.answered:
         json.dump({"error": message, "kind": kind, "status": status}, sys.stdout)
         sys.stdout.write("\n")
     sys.exit(status)
