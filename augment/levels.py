@@ -4,9 +4,12 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from synthaug.augment.errors import DataError
 from synthaug.augment.images import LabeledImages, Pixels
 from synthaug.augment.reading import ReadOptions
 
@@ -45,6 +48,20 @@ def as_used(where: object, images: LabeledImages, options: ReadOptions) -> Label
         say_levels(where, bits)
     scaled = in_full_range(images.pixels, bits)
     return replace(images, pixels=scaled, by_rules=images.by_rules or bits < 16)
+
+
+def from_numbers(what: str, values: npt.NDArray[Any]) -> Pixels:
+    """Levels kept as fractions or signed numbers: [0, 1] or 0 to 255 as uint8, whole ones to 65535 as uint16.
+
+    Raises:
+        DataError: others, which have no black and white.
+    """
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    if not (low >= 0 and high <= 65535):  # refuses NaN too
+        raise DataError(f"{what} from {low:g} to {high:g}, expected [0, 1], 0 to 255 or uint16")
+    if high <= 1 and values.dtype.kind == "f":
+        values, high = values * 255, 255.0
+    return cast(Pixels, values.round().astype(np.uint8 if high <= 255 else np.uint16))
 
 
 def say_levels(where: object, bits: int) -> None:

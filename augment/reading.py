@@ -58,7 +58,8 @@ class ReadOptions:
             crops where squares are needed, for a size or a format; else images that share a shape keep it.
         window: (center, width) of the grey levels shown, in the modality's unit (Hounsfield units for CT).
         label_from: what gives the class: a DICOM keyword, a CSV file's column, an HDF5 file's array.
-        group_from: likewise for the patient or source; DICOM's is PatientID.
+        group_from: likewise for the patient or source; DICOM's is PatientID. Of pictures, also a regular
+            expression with a group in brackets, which finds the patient in each file's path.
         split_from: a CSV file's column or an HDF5 file's array that says train, val or test.
         images_from: the HDF5 file's array of images; the CSV file's column of their files.
         table: CSV file that names the pictures of a folder and their classes.
@@ -71,6 +72,8 @@ class ReadOptions:
         uncertain: what becomes of findings that are uncertain (-1): ignore (the image is left out where it
             depends on them), positive or negative. Irvin et al. 2019 compare these policies.
         trust_layout: take a folder as it lies: masks are images, and every folder is a class, even one alone.
+        max_pixels: of a picture; larger ones are refused, as they may be made to fill the memory. None is
+            Pillow's limit, 178,956,970.
         skip_bad: leave files that cannot be read out, with a warning that names and counts them, instead of
             stopping at the first.
         rules: version of how pixels are read, `RULES`; generators remember images by those of their time.
@@ -94,7 +97,9 @@ class ReadOptions:
     label_from: str | None = _of_files(
         None, "What gives the class: a DICOM keyword, a CSV column, an HDF5 array."
     )
-    group_from: str | None = _of_files(None, "Likewise for the patient; DICOM's is PatientID.")
+    group_from: str | None = _of_files(
+        None, "Likewise for the patient, or a pattern: '(person[0-9]+)_' of file names."
+    )
     split_from: str | None = _of_files(None, "CSV column or HDF5 array that says train, val or test.")
     images_from: str | None = _of_files(None, "HDF5 array or CSV column of the images.")
     table: Path | None = option(
@@ -109,6 +114,7 @@ class ReadOptions:
     negative: str | None = _of_files(None, "The finding that says that there is none.")
     uncertain: str = _of_files("ignore", "Findings of -1: ignore, positive or negative.")
     trust_layout: bool = _of_files(False, "Take a folder as it lies, however unlikely its classes are.")
+    max_pixels: int | None = _of_files(None, "Pixels of the largest picture that is read.", low=1)
     skip_bad: bool = _of_files(False, "Leave unreadable files out, and say which.")
 
     rules: int = option(RULES, "Version of how pixels are read.", low=1, high=RULES, hidden=True)

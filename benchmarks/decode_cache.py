@@ -20,8 +20,9 @@ LOAD = """
 import json, sys, time
 from pathlib import Path
 from synthaug.augment.datasets.load import load_dataset
+from synthaug.augment.reading import ReadOptions
 wall, cpu = time.perf_counter(), time.process_time()
-splits = load_dataset(sys.argv[1], Path(sys.argv[2]))
+splits = load_dataset(sys.argv[1], ReadOptions(root=Path(sys.argv[2])))
 print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, len(splits.train)]))
 """
 

@@ -75,8 +75,8 @@ def common(
 def main() -> None:
     """Run the command line; exit 2 wrong usage, 3 a gate failed, 4 bad or missing data."""
     console = Console(stderr=True, soft_wrap=True)
+    Output.answered = False
     logger = logging.getLogger("synthaug")
-    Output.has_result = False
     logger.handlers[:] = [WordsHandler(console)]  # a second call in one process speaks once
     try:
         moment_of_writing()  # of a wrong SOURCE_DATE_EPOCH numpy would speak first, in a traceback
@@ -95,8 +95,8 @@ def main() -> None:
 
 
 def _fail(message: str, kind: str, status: int) -> NoReturn:
-    """Exit; under --json, stdout holds one object here too, the result where there was one."""
-    if "--json" in sys.argv and not Output.has_result:
+    """Exit; under --json, stdout holds one object here too: the command's result, where there is one."""
+    if "--json" in sys.argv and not Output.answered:
         json.dump({"error": message, "kind": kind, "status": status}, sys.stdout)
         sys.stdout.write("\n")
     sys.exit(status)

@@ -10,9 +10,13 @@ from rich.table import Table
 
 
 class Output:
-    """Words go to stdout, or to stderr under --json, where stdout carries one object only."""
+    """Words go to stdout, or to stderr under --json, where stdout carries one object only.
 
-    has_result = False  # in this run of the command line: a failure behind it adds no second object
+    Attributes:
+        answered: that object was printed, by whichever command this run is of.
+    """
+
+    answered = False
 
     def __init__(self, as_json: bool):
         self.as_json = as_json
@@ -36,9 +40,9 @@ class Output:
     def result(self, facts: dict[str, Any]) -> None:
         """The machine-readable result, printed under --json only."""
         if self.as_json:
+            Output.answered = True
             json.dump(facts, sys.stdout, default=str)
             sys.stdout.write("\n")
-            Output.has_result = True
 
 
 class WordsHandler(logging.Handler):

@@ -68,7 +68,7 @@ class GANConfig:
     latent_dim: int = 64
     width: int = 16
     window_floor: bool = True
-    noise_from: int = 16
+    noise_from: int = 0
     optimizer: str = "adam"
     generator_lr: float = 1e-3
     discriminator_lr: float = 1e-3

@@ -60,7 +60,7 @@ def add_reading_option(checkout: Checkout) -> None:
         "    skip_bad: bool = _of_files(",
         '    invert: bool = _of_files(False, "Black for white.")\n',
     )
-    checkout.insert("augment/reading.py", '"root", "split_seed", "size"', '"invert", ')
+    checkout.insert("augment/reading.py", '"bits", "fit", ', '"invert", ')
     checkout.insert(
         "augment/transforms.py",
         "    if reading.size is not None:\n        images = resize(squared(images, reading.fitting)",

@@ -2,8 +2,11 @@
 
 import logging
 import os
+import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -86,7 +89,7 @@ def decode_files(
             cannot be read with more.
     """
     bad: dict[str, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _limit(reading.max_pixels), ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def each(work: Callable[[str], Any], wanted: Sequence[str]) -> dict[str, Any]:
             """What `work` gives by name, without those that turn out bad."""
@@ -129,6 +132,19 @@ def decode_files(
     return Decoded(pixels, bad, depths, deep, in_use, converted or (bool(deep) and in_use < 16))
 
 
+@contextmanager
+def _limit(most: int | None) -> Iterator[None]:
+    """Pillow's limit of the pixels of a picture, for all threads; its warning at half of it is no matter."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = before if most is None else most // 2
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
     """One warning that counts the files left out and names the first ten; nothing where there are none."""
     if bad:
@@ -139,7 +155,8 @@ def warn_of_bad(where: object, bad: Mapping[str, str], total: int) -> None:
 
 def not_whole(name: str, reason: str) -> str:
     """One line that names a bad file and says what to do."""
-    return f"{name}: expected a whole image, found {reason}: replace or remove it"
+    what_to_do = "" if "--" in reason else ": replace or remove it"
+    return f"{name}: expected a whole image, found {reason}{what_to_do}"
 
 
 class _Bad(str):
@@ -152,7 +169,10 @@ def _tried(work: Callable[[str], Any], name: str) -> Any:
         return work(name)
     except UnidentifiedImageError:  # its text holds the path
         return _Bad("no image")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        pixels = re.search(r"\d+", str(error))
+        return _Bad(f"{pixels[0] if pixels else 'too many'} pixels, over the limit: --max-pixels raises it")
+    except (OSError, ValueError, SyntaxError) as error:
         kind = type(error).__name__
         text = ((isinstance(error, OSError) and error.strerror) or str(error) or kind).splitlines()[0]
         return _Bad(kind if PurePath(name).name in text else text)

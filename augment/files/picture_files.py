@@ -16,7 +16,13 @@ from synthaug.augment.levels import by_class, say_levels, tells_apart, warn_of_u
 from synthaug.augment.reading import RULES, ReadOptions
 
 log = logging.getLogger("synthaug")
-HEEDED = ("fit", "skip_bad", "trust_layout", "levels")  # of `ReadOptions`, beyond what every format heeds
+HEEDED = (
+    "fit",
+    "skip_bad",
+    "trust_layout",
+    "levels",
+    "max_pixels",
+)  # beyond what every format heeds
 
 
 def read_pictures(

@@ -7,13 +7,14 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from synthaug.augment.errors import DataError
+from synthaug.augment.errors import DataError, UsageError
 from synthaug.augment.files.columns import ROLES, columns_by_role, key_of
 from synthaug.augment.images import PROVENANCE, LabeledImages
 from synthaug.augment.options import refuse_unheeded
@@ -166,6 +167,43 @@ def split_of(path: Path, table: Table) -> npt.NDArray[np.str_] | None:
 def split_name(text: str) -> str:
     """The split that a folder or cell names; "" where it names none."""
     return SPLIT_NAMES.get(key_of(text), "")
+
+
+def name_pattern(options: ReadOptions) -> tuple[re.Pattern[str] | None, ReadOptions]:
+    """The pattern that tells patients by the names of files, where `group_from` is one, and other options.
+
+    A pattern has a group in brackets, which no column has.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if options.group_from is None or "(" not in options.group_from:
+        return None, options
+    try:
+        pattern = re.compile(options.group_from)
+    except re.error as error:
+        raise UsageError(f"--group-from {options.group_from}: expected a pattern, {error}") from None
+    if pattern.groups < 1:
+        raise UsageError(f"--group-from {options.group_from}: expected a pattern with a group in brackets")
+    return pattern, replace(options, group_from=None)
+
+
+def with_patients_by(where: object, pattern: re.Pattern[str] | None, table: Table) -> Table:
+    """The rows with the patient that the pattern finds in each file's path.
+
+    Raises:
+        DataError: it finds none in one.
+    """
+    if pattern is None:
+        return table
+    patients = {}
+    for file in table:
+        match = pattern.search(file)
+        name = next(filter(None, match.groups()), "") if match else ""
+        if not name:
+            raise DataError(f"{where}: --group-from {pattern.pattern} finds no patient in {file}")
+        patients[file] = name
+    return {file: {**row, "patient_id": patients[file]} for file, row in table.items()}
 
 
 def provenance_of(path: Path, table: Table) -> npt.NDArray[np.void] | None:

@@ -16,11 +16,13 @@ from synthaug.augment.files.table import (
     Table,
     by_role,
     groups_of,
+    name_pattern,
     provenance_of,
     read_rows,
     refuse_twice,
     split_of,
     synthetic_of,
+    with_patients_by,
 )
 from synthaug.augment.formats.findings import (
     classes_of,
@@ -61,6 +63,7 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
         UsageError: a column that is asked for is not there.
     """
     columns, rows = read_rows(path)
+    pattern, reading = name_pattern(reading)
     found = columns_by_role(path, columns, ROLES, reading)
     finder = Finder(reading.images_root or path.parent, reading.path_prefix)
     named = with_files(path, columns, by_role(rows, found), found, finder)
@@ -69,7 +72,9 @@ def read_csv(path: Path, reading: ReadOptions = ReadOptions()) -> LabeledImages:
     table: Table = {file: {**by_file[file][0], "label": names[file]} for file in names}
     if "split" not in found:
         table = with_listed_splits(path, table)
-    if "patient_id" not in found:
+    if pattern is not None:
+        table = with_patients_by(path, pattern, table)
+    elif "patient_id" not in found:
         table = with_patients_of_paths(table)
     paths = {file: finder.find(file) for file in table}
     _refuse_same(path, paths)

@@ -22,10 +22,12 @@ from synthaug.augment.files.table import (
     Table,
     groups_of,
     labels_csv,
+    name_pattern,
     provenance_of,
     rows_of,
     split_of,
     synthetic_of,
+    with_patients_by,
 )
 from synthaug.augment.files.walk import files_below, is_picture
 from synthaug.augment.formats.layout import Layout, layout_of
@@ -51,7 +53,8 @@ def read_folder(folder: Path, reading: ReadOptions = ReadOptions()) -> LabeledIm
         DataError: no images, a broken file, or a labels.csv that does not fit.
     """
     layout = layout_of(folder, reading)
-    table = labels_csv(folder, list(layout.class_of), reading)
+    pattern, naming = name_pattern(reading)
+    table = with_patients_by(folder, pattern, labels_csv(folder, list(layout.class_of), naming))
     files, names = list(table), _labels(folder, table, layout)
     first, stored = _as_written(folder)
     labels, class_names = class_numbers(folder, names, first)

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaug.augment.errors import DataError
+from synthaug.augment.files.columns import key_of
 from synthaug.augment.formats.npz_writer import write_npz
 from synthaug.augment.images import PARTS, PROVENANCE, LabeledImages, Splits, concatenate
 from synthaug.augment.labels import normal_first
-from synthaug.augment.levels import as_used
+from synthaug.augment.levels import as_used, from_numbers
 from synthaug.augment.reading import ReadOptions
 from synthaug.augment.splits import official_splits
 from synthaug.augment.stream import Attributes, plain_facts
@@ -27,6 +28,7 @@ from synthaug.augment.stream import Attributes, plain_facts
 __all__ = ["load_npz", "read_npz", "read_npz_attributes", "write_npz"]
 
 Arrays = dict[str, npt.NDArray[Any]]
+KINDS = {"images": ("x", ("image", "img", "imgs")), "labels": ("y", ("label", "target", "targets"))}
 ORIGIN = ("generator", "seed", "index")  # of each part, where `write_npz` made the file
 
 
@@ -84,8 +86,12 @@ def read_npz_attributes(path: Path) -> Attributes:
 
 def _labelled(path: Path, arrays: Arrays, part: str, class_names: tuple[str, ...] | None) -> LabeledImages:
     raw, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
-    if raw.ndim not in (3, 4):
+    if raw.ndim not in (3, 4) or (raw.ndim == 4 and not {raw.shape[1], raw.shape[3]} & {1, 3}):
         raise DataError(f"{path}: {part}_images of shape {raw.shape}, expected (N, H, W) or (N, H, W, 3)")
+    if raw.ndim == 4 and raw.shape[3] not in (1, 3):  # channels first
+        raw = raw.transpose(0, 2, 3, 1)
+    if raw.dtype.kind in "fi":
+        raw = from_numbers(f"{path}: {part}_images", raw)
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels, class_names = labels.astype(bool).max(axis=1), ("normal", "abnormal")
     try:
@@ -133,19 +139,49 @@ def _class_names(arrays: Arrays) -> tuple[str, ...]:
 
 
 def _read_arrays(path: Path) -> Arrays:
-    """All arrays of the file; nothing in it is ever unpickled."""
+    """All arrays of the file under MedMNIST's names; nothing in it is ever unpickled.
+
+    Other spellings are known (x_train and y_train, X and y), and parts may be missing; they are empty then.
+    """
     try:
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: expected a whole .npz in MedMNIST's layout, found {error}") from None
-    names = [f"{part}_{kind}" for part in PARTS for kind in ("images", "labels")]
-    missing = [name for name in names if name not in arrays]
+    found = ", ".join(arrays) or "nothing"
+    arrays = _under_known_names(path, arrays)
+    missing = [name for name in ("train_images", "train_labels") if name not in arrays]
+    missing += [f"{part}_labels" for part in PARTS[1:] if f"{part}_images" in arrays]
+    missing = [name for name in missing if name not in arrays]
     if missing:
-        found = ", ".join(arrays) or "nothing"
         raise DataError(f"{path}: found {found}, expected also {', '.join(missing)}")
+    for part in PARTS:
+        arrays.setdefault(f"{part}_images", arrays["train_images"][:0])
+        arrays.setdefault(f"{part}_labels", arrays["train_labels"][:0])
     _refuse_odd_labels(path, [arrays[f"{part}_labels"] for part in PARTS])
     return arrays
+
+
+def _under_known_names(path: Path, arrays: Arrays) -> Arrays:
+    """The arrays under MedMNIST's names, however a file spells them.
+
+    Raises:
+        DataError: two of them are one.
+    """
+    known = {f"{part}{kind}": f"{part}_{kind}" for part in PARTS for kind in KINDS}
+    for part in PARTS:
+        for kind, (letter, words) in KINDS.items():
+            known |= {f"{word}{part}": f"{part}_{kind}" for word in (letter, *words)}
+            known |= {f"{part}{word}": f"{part}_{kind}" for word in (letter, *words)}
+    for kind, (letter, words) in KINDS.items():  # of a file that is not divided
+        known |= dict.fromkeys((kind, letter, *words), f"train_{kind}")
+    renamed: Arrays = {}
+    for name, array in arrays.items():
+        new = known.get(key_of(name), name)
+        if new in renamed:
+            raise DataError(f"{path}: found two arrays for {new}, {name} is one of them, expected one")
+        renamed[new] = array
+    return renamed
 
 
 def _refuse_odd_labels(path: Path, labels: Sequence[npt.NDArray[Any]]) -> None:

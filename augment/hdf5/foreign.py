@@ -98,7 +98,7 @@ def _split(path: Path, array: h5py.Dataset) -> npt.NDArray[np.str_]:
 
 def _column(path: Path, array: h5py.Dataset) -> npt.NDArray[Any]:
     """(N,) of an (N,) or (N, 1) array."""
-    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
+    if array.ndim < 1 or any(side != 1 for side in array.shape[1:]):
         raise DataError(
             f"{path}: {array.name[1:]} of shape {array.shape}, expected (N,) or (N, 1): one class or group "
             "for each image, not one-hot or multi-label rows"

@@ -2,6 +2,8 @@
 
     python studies/gain/null.py --work FOLDER --jobs 2
 
+Simulated experiments (null_simulated.py) by the tens of thousands, of every design; and real trainings:
+
 Null experiments: synthetic images that carry nothing which the labelled images lack (noise, shuffled labels,
 the labelled images again, one image per class). Planted effects: new patients of the same disease, about .03
 AUROC, as many labelled subsets as the planner asks for after a pilot. Threshold: copies of the rare class,
@@ -26,6 +28,7 @@ from typing import Any
 # read when the libraries are loaded, here and in every process
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
+import null_simulated
 from null_experiment import commit, run_experiment
 from null_kinds import KINDS
 from null_page import write_page
@@ -44,9 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted.sort(key=lambda task: task[1])  # of every kind some: a run that is stopped shows all of them
     failed = 0
     if not options.render_only:
+        null_simulated.run_all(options.work, options.simulated)
         failed = run_all([task for task in wanted if not path_of(options.work, task).exists()], options)
-    records = [json.loads(path.read_text()) for path in sorted(options.work.glob("*/*.json"))]
-    for path in write_page(records, options.out):
+    kinds = {name.replace(" ", "-") for name in KINDS}
+    paths = sorted(path for kind in kinds for path in (options.work / kind).glob("*.json"))
+    records = [json.loads(path.read_text()) for path in paths]
+    for path in write_page(records, null_simulated.read(options.work), options.out):
         print(path)
     return 1 if failed else 0
 
@@ -97,6 +103,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", required=True, type=Path, help="finished experiments, one file each")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "docs")
     parser.add_argument("--jobs", type=int, default=1, help="processes of one thread")
+    parser.add_argument("--simulated", type=int, default=500, help="simulated experiments of every design")
     parser.add_argument("--nulls", type=int, default=125, help="experiments of every null kind")
     parser.add_argument("--calibration", type=int, default=20, help="experiments that measure the effect")
     parser.add_argument("--planted", type=int, default=100, help="experiments with a true effect")

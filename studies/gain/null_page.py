@@ -1,11 +1,12 @@
 """The page of results: the protocol, three tables, and how to run it again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+import null_simulated_page
 from null_experiment import CONFIG, TEST, VAL
 from null_kinds import EFFECT, KINDS, Kind
 from null_picture import LABELS, draw
@@ -72,24 +73,25 @@ finished is not run again). Every experiment's numbers: [null.json](null.json). 
 `studies/gain/` as it stands beside this page."""
 
 
-def write_page(records: Sequence[Record], out: Path) -> list[Path]:
-    """results/null.md, results/null.json and images/null.png in this folder; what was written."""
+def write_page(records: Sequence[Record], simulated: Mapping[str, Sequence[Record]], out: Path) -> list[Path]:
+    """results/null.md, its figures and its pictures in this folder; what was written."""
     page, facts = out / "results" / "null.md", out / "results" / "null.json"
     picture = out / "images" / "null.png"
     page.parent.mkdir(parents=True, exist_ok=True)
     found = summary(records)
-    page.write_text(text(records, found))
+    page.write_text(text(records, found, simulated))
     kept = {"summary": found, "experiments": [rounded(record) for record in records]}
     facts.write_text(json.dumps(kept, separators=(",", ":")).replace('{"kind"', '\n{"kind"') + "\n")
     draw(records, picture)
-    return [page, facts, picture]
+    return [page, facts, picture, *(null_simulated_page.write(simulated, out) if simulated else [])]
 
 
-def text(records: Sequence[Record], found: Record) -> str:
+def text(records: Sequence[Record], found: Record, simulated: Mapping[str, Sequence[Record]]) -> str:
     known: Record = {"experiments": len(records), "side": SIDE, "best": BEST_AUROC}
     known |= {"subsets": KINDS["noise"].subsets}
     known |= {"steps": CONFIG.steps, "batch": CONFIG.batch_size, "val": sum(VAL), "test": sum(TEST)}
-    parts = [TITLE, filled(INTRODUCTION, **known), PICTURE, filled(DATA, **known), filled(DESIGN, **known)]
+    parts = [TITLE, *null_simulated_page.section(simulated), "## Real trainings"]
+    parts += [filled(INTRODUCTION, **known), PICTURE, filled(DATA, **known), filled(DESIGN, **known)]
     if "null" in found:
         parts += ["## Nothing in the synthetic images: does it say *helps*?", *nulls(found)]
     if "planted effect" in found:

@@ -270,7 +270,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "docs")
     out = parser.parse_args().out
-    for path in sorted((out / "results" / "gain").glob("*.json")):
+    for path in sorted((out / "results" / "gain").rglob("*.json")):
         before = json.loads(path.read_text())
         after = rejudged(before)
         print(f"{path.stem}: {before['verdict']} -> {after['verdict']}")

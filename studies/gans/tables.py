@@ -61,8 +61,7 @@ def of_presets(*names: str) -> tuple[Arm, ...]:
 CAUSES = (
     Arm(DEFAULT),
     Arm("without window floor", overrides=(("window_floor", False),)),
-    Arm("without noise", overrides=(("noise_from", 0),)),
-    Arm("with neither", overrides=(("window_floor", False), ("noise_from", 0))),
+    Arm("with noise from 16 px", overrides=(("noise_from", 16),)),
 )
 FEW = Arm(DEFAULT, share=0.1), Arm("without DiffAugment", share=0.1, overrides=WITHOUT_DIFFAUGMENT)
 

@@ -4,7 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from synthaug.augment.datasets.load import list_datasets, load_dataset
+from synthaug.augment.datasets.describe import Description, describe
+from synthaug.augment.datasets.load import list_datasets, load_dataset, refuse_one_class
 from synthaug.augment.errors import UsageError
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages, Splits
@@ -42,6 +43,11 @@ def known_datasets(options: ReadOptions) -> list[dict[str, Any]]:
     return list_datasets(options)
 
 
+def described(data: str, options: ReadOptions) -> Description:
+    """How a data set is understood: classes, counts, split, patients, levels, what was passed over."""
+    return describe(data, options)
+
+
 def read_options(options: dict[str, Any]) -> ReadOptions:
     """The record of reading options given by keyword.
 
@@ -63,6 +69,18 @@ def as_splits(data: Data, options: ReadOptions) -> Splits:
         DataError, UsageError: see `load`.
     """
     return data if isinstance(data, Splits) else load_dataset(str(data), options)
+
+
+def as_training_splits(data: Data, options: ReadOptions) -> Splits:
+    """The data set to train on: files of one class are refused, as a folder one level too high looks so.
+
+    Raises:
+        DataError, UsageError: see `load`.
+    """
+    splits = as_splits(data, options)
+    if not isinstance(data, Splits):
+        refuse_one_class(splits, str(data), options)
+    return splits
 
 
 def as_images(images: Images, options: ReadOptions) -> LabeledImages:

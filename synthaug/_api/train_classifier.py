@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from synthaug._api.blend import Blending, as_ratio
 from synthaug._api.generator import Generator
-from synthaug._api.load import Data, Images, as_images, as_splits, read_options
+from synthaug._api.load import Data, Images, as_images, as_training_splits, read_options
 from synthaug._api.runtime import make_fabric
 from synthaug.augment.errors import GateError, UsageError
 from synthaug.augment.files.atomic import refuse_existing
@@ -273,7 +273,7 @@ def plan_classifier(
     if out is not None:
         refuse_existing(out, overwrite)
     config = ClassifierConfig(**recipe)
-    splits = as_splits(data, options)
+    splits = as_training_splits(data, options)
     _refuse_unfit(config, splits.train)
     return ClassifierPlan(splits, config, blending, device, precision)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthaug._api.generator import Generator, TrainedGenerator
-from synthaug._api.load import Data, as_splits, read_options
+from synthaug._api.load import Data, as_training_splits, read_options
 from synthaug._api.runtime import make_fabric
 from synthaug._api.temporary import TemporaryFolder
 from synthaug.augment.datasets.load import licence_of, load_dataset, options_for
@@ -214,7 +214,7 @@ def plan_training(
     if out is not None and not resume:
         refuse_existing(out, overwrite)
     spec, other = (None if isinstance(one, Splits | None) else str(one) for one in (data, unlabelled))
-    splits = as_splits(data, options if spec is None else options_for(options, spec, other))
+    splits = as_training_splits(data, options if spec is None else options_for(options, spec, other))
     more, left_out = None, 0
     if unlabelled is not None:
         others = (spec,) if other is not None else ()

@@ -20,7 +20,10 @@ TINY = (
     *("--dataset", "phantom:n=120,abnormal=0.4", "--size", "20", "--extractor", "none"),
     *("--generator-steps", "2", "--steps", "2", "--ratios", "0.5", "--seeds", "2"),
 )
-CORE = (*TINY, "--arms", "core", "--jobs", "1", "--out", "run")
+CORE = (
+    *(*TINY, "--arms", "core", "--jobs", "1", "--out", "run"),
+    *("--reference", "balanced + augmentation", "--looks", "2"),
+)
 ONE = ("--seeds", "1")
 
 
@@ -192,6 +195,16 @@ def test_resume_adds_subsets_and_redoes_none(done: Run) -> None:
     assert all(path.stat().st_mtime_ns == at for path, at in made.items())
     assert len(list(Path("run/cells").rglob("*.npz"))) == len(made) * 3 // 2
     assert {row["trainings"] for row in report()["arms"]} == {3}
+    assert report()["looks"] == {"number": 2, "planned": 2, "alpha": 0.025}
+    more = synthaug("experiment", *CORE, "--seeds", "4", "--resume")
+    assert more.status == 2
+    assert "seeds changed after 2 of 2 planned looks at run" in more.err
+
+
+def test_a_reference_that_is_none_is_refused_at_once() -> None:
+    run = synthaug("experiment", *TINY, "--arms", "core", "--reference", "mixup")
+    assert run.status == 2
+    assert "expected one of real, balanced + augmentation" in run.err
 
 
 def test_resume_with_other_options_is_refused(done: Run) -> None:
@@ -213,8 +226,11 @@ def test_a_dry_run_says_what_it_would_train_and_how_many_subsets_an_effect_needs
     assert (
         more["trainings"] == facts["trainings"] + 2 * 2
     )  # the classifier that labels, and the one that learns
-    coarse = synthaug("experiment", *TINY, "--dry-run", "--effect", "0.05", "--json").json
-    assert 2 <= coarse["subsets_needed"] < facts["subsets_needed"]
+    coarse = synthaug("experiment", *TINY, "--dry-run", "--effect", "0.3", "--json").json
+    assert coarse["subsets_needed"] >= 2
+    assert (
+        facts["subsets_needed"] is None
+    )  # so few test images blur an effect of .01 with any number of subsets
     assert not list(Path().iterdir())
 
 

@@ -222,3 +222,23 @@ def test_a_refused_training_costs_no_earlier_run(generator: str) -> None:
     run = synthaug("train-generator", "--dataset", DATA, "--size", "30", "--out", "g", "--overwrite", *TINY)
     assert run.status == 4
     assert Path("g/generator.safetensors").read_bytes() == before
+
+
+def test_a_gate_that_fails_after_the_result_leaves_one_object_on_stdout() -> None:
+    export = ("--split", "train", "--size", "16")
+    assert synthaug("export", DATA, "train.npz", *export).status == 0
+    run = synthaug(
+        "evaluate",
+        "--real",
+        DATA,
+        "--size",
+        "16",
+        "--synthetic",
+        "train.npz",
+        "--extractor",
+        "pixels",
+        "--json",
+    )
+    assert run.status == 3, run.err
+    assert run.json["memorization"]["passed"] is False
+    assert "copies" in run.err

@@ -59,7 +59,7 @@ def test_a_run_leaves_what_was_promised(fabric, tmp_path):
     _, card = load_generator(run / "generator.safetensors")
     assert card.class_names == images.class_names
     size = {"num_classes": 2, "image_size": 32, "channels": 3, "latent_dim": 8, "width": 4}
-    assert card.size == size | {"window_floor": True, "noise_from": 16}
+    assert card.size == size | {"window_floor": True}
     assert (card.data, card.licence, card.config["steps_done"]) == (SOURCE.data, "CC0", 4)
     made = collect(Synthesizer(run), [1, 1], seed=0)
     assert made.image_shape == (3, 32, 32)

@@ -98,10 +98,11 @@ class TestSampling:
 
 def test_a_generator_without_noise_goes_on_with_it(tmp_path):
     images = dark_and_bright((6, 6), side=32)
-    before = dataclasses.replace(TINY, noise_from=0, window_floor=False)
+    before = dataclasses.replace(TINY, window_floor=False)
     train_run(images, SOURCE, before, tmp_path / "old", fabric=on_cpu())
     origin = Origin.read(tmp_path / "old" / "generator.safetensors")
-    train_run(images, SOURCE, origin.recipe(TINY), tmp_path / "new", fabric=on_cpu(), origin=origin)
+    grainy = dataclasses.replace(TINY, noise_from=16)
+    train_run(images, SOURCE, origin.recipe(grainy), tmp_path / "new", fabric=on_cpu(), origin=origin)
     generator, _ = load_generator(tmp_path / "new" / "generator.safetensors")
     assert generator.size["noise_from"] == 16
     assert all(noise.strength.weight.abs().max() > 0 for noise in generator.noises.values())

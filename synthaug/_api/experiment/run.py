@@ -14,7 +14,7 @@ from synthaug._api.experiment.images import experiment_data
 from synthaug._api.experiment.looks import GROWING, record_look, this_look
 from synthaug._api.experiment.options import ExperimentOptions
 from synthaug._api.generator import Generator
-from synthaug._api.load import Data, as_splits, read_options
+from synthaug._api.load import Data, as_training_splits, read_options
 from synthaug._api.runtime import parallel_trainings
 from synthaug._api.temporary import TemporaryFolder
 from synthaug.augment.datasets.load import options_for
@@ -150,7 +150,7 @@ def recipient(data: Data, options: ExperimentOptions) -> Splits:
     reading = options.reading
     if not isinstance(data, Splits):
         reading = options_for(reading, str(data), *others)
-    return options.with_rare_classes(as_splits(data, reading))
+    return options.with_rare_classes(as_training_splits(data, reading))
 
 
 def run_experiment(

@@ -162,10 +162,10 @@ def test_the_dataset_json_of_stylegan_tools_names_the_classes(tmp_path, labels):
 
 def test_a_table_that_lies_there_unused_is_named(tmp_path, caplog):
     lay(tmp_path, *(f"{c}/{k}.png" for c in "ab" for k in range(2)))
-    (tmp_path / "meta.csv").write_text("Image Index,Finding Labels,Patient ID\n")
+    (tmp_path / "meta.csv").write_text("filename,diagnosis,case\n")
     read_images(tmp_path)
     assert "meta.csv: lies beside the pictures and is not read" in caplog.text
     lay(tmp_path / "y", *(f"images_{n}/images/{k}{n}.png" for n in ("001", "002") for k in range(2)))
-    (tmp_path / "y" / "meta.csv").write_text("Image Index,Finding Labels,Patient ID\n")
+    (tmp_path / "y" / "meta.csv").write_text("filename,diagnosis,case\n")
     with pytest.raises(DataError, match=r"name the table .*meta\.csv"):
         read_images(tmp_path / "y")

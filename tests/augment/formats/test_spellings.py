@@ -123,6 +123,32 @@ def test_a_column_is_asked_for_in_any_spelling(tmp_path):
         read_images(tmp_path / "t.csv", ReadOptions(**{**vars(asked), "split_from": "part"}))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        (r"(P\d+)_", None),
+        (r"/(P[0-9]+)|nobody", None),
+        (r"(P\d+)_9", "finds no patient in"),
+        (r"(", "expected a pattern"),
+        (r"\(P", "with a group in brackets"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["folder", "table"])
+def test_patients_are_found_in_the_names_of_files(tmp_path, tiny, pattern, says, kind):
+    put(tiny((20, 20)), tmp_path / "x")
+    rows = []
+    for k, path in enumerate(sorted((tmp_path / "x").glob("*/*"))):
+        new = path.rename(path.with_name(f"P{k // 2:03d}_{k}.png"))
+        rows.append(f"x/{new.parent.name}/{new.name},{new.parent.name}")
+    (tmp_path / "t.csv").write_text("file,label\n" + "\n".join(rows))
+    path, asked = tmp_path / ("x" if kind == "folder" else "t.csv"), ReadOptions(group_from=pattern)
+    if says:
+        with pytest.raises((DataError, UsageError), match=says):
+            read_images(path, asked)
+    else:
+        assert len(set(read_images(path, asked).groups.tolist())) == 20
+
+
 def test_names_are_one_where_case_blanks_and_dashes_differ():
     spellings = [
         "Image Index",

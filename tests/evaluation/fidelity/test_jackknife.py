@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from synthaug.evaluation.fidelity import jackknife
 from synthaug.evaluation.fidelity.features import Features
@@ -32,14 +33,14 @@ def drawn_often(times: int, n: int, dimensions: int, *, worse: bool, rounds: int
     return {name: np.array(rows) for name, rows in found.items()}
 
 
-def wrong_widths(found: dict[str, np.ndarray], lowest: float, highest: float) -> list[str]:
-    """Where the mean half width is not 1.96 true deviations; clipped sides are left out. Prints all of it."""
+def wrong_widths(found: dict[str, np.ndarray], rounds: int, lowest: float, highest: float) -> list[str]:
+    """Where the mean half width is not Student's quantile of the deviation. Prints all of it."""
     wrong = []
     for name, rows in found.items():
         for k, part in enumerate(PARTS):
             values, low, high = rows[:, k].T
             half = np.maximum(values - low, high - values)
-            ratio = half.mean() / 1.96 / values.std(ddof=1)
+            ratio = half.mean() / stats.t.ppf(0.975, rounds - 1) / values.std(ddof=1)
             truth = values.mean() if part != "gap" else 0.0
             covered = np.mean((low <= truth) & (truth <= high))
             print(f"{name:9s} {part:5s} error / deviation {ratio:.2f}, intervals with truth {covered:.3f}")
@@ -55,7 +56,7 @@ def often() -> dict[str, np.ndarray]:
 
 class TestAgainstTheTruth:
     def test_errors_are_about_the_deviation_over_new_images(self, often):
-        assert not wrong_widths(often, 0.75, 1.45)
+        assert not wrong_widths(often, 25, 0.75, 1.45)
 
     def test_gaps_of_two_equally_good_sets_contain_zero_as_often_as_they_say(self, often):
         for name, rows in often.items():
@@ -74,7 +75,7 @@ class TestAgainstTheTruth:
         ],
     )
     def test_errors_are_within_a_third_of_it_or_on_the_wide_side(self, n, dimensions, worse, highest):
-        assert not wrong_widths(drawn_often(100, n, dimensions, worse=worse, rounds=50), 0.75, highest)
+        assert not wrong_widths(drawn_often(100, n, dimensions, worse=worse, rounds=50), 50, 0.75, highest)
 
     def test_gaps_of_a_much_worse_set_do_not(self):
         rng = np.random.default_rng(0)
