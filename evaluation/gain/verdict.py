@@ -176,7 +176,8 @@ def _selected(gain: Gain, gains: Sequence[Gain]) -> str:
         return ""
     deciding = sum(each.verdict is not None for each in gains)
     among = f"the strongest of {deciding} arms" if deciding > 1 else "an effect quoted because it was found"
-    return f"Such a number is too high on average ({among}): adjusted for selection {gain.adjusted:+.4f}."
+    adjusted = f"adjusted for having passed the test {gain.adjusted:+.4f}"
+    return f"Such a number is too high on average ({among}): {adjusted}."
 
 
 def _looked(looks: Looks) -> str:

@@ -46,6 +46,7 @@ def run_experiment(name: str, number: int, work: Path) -> Record:
             facts = planned(found, kind)
             found = conducted(kind, lab, facts["subsets"])
     record: Record = {"kind": name, "number": number, "seed": seed, "verdict": found.verdict}
+    record["choices"] = "by the other subsets"
     record |= {"subsets": kind.subsets} | facts | {"reference": found.gains[0].reference}
     record["gains"] = {gain.arm: said(gain) for gain in found.gains if gain.role in ("synthetic", "shown")}
     if kind.part == "threshold":

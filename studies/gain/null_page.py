@@ -25,6 +25,10 @@ INTRODUCTION = """\
 and random numbers of its own, through the same code as a user's (`conduct` trains, `compare_arms` concludes).
 What stands in for the generator decides what the right answer is."""
 
+FORMER = """\
+Measured and judged before ratio and reference were chosen by the other subsets: differences of fixed ratios
+stand, the ratio chosen on validation and the verdicts are those of the former rules."""
+
 DATA = """\
 **Data.** {side} px textures: white noise and, faintly, a smooth pattern drawn anew for each experiment,
 added in abnormal images, subtracted in normal ones. The best possible AUROC is {best:.3f}; a classifier
@@ -91,6 +95,8 @@ def text(records: Sequence[Record], found: Record, simulated: Mapping[str, Seque
     known |= {"subsets": KINDS["noise"].subsets}
     known |= {"steps": CONFIG.steps, "batch": CONFIG.batch_size, "val": sum(VAL), "test": sum(TEST)}
     parts = [TITLE, *null_simulated_page.section(simulated), "## Real trainings"]
+    if any("choices" not in record for record in records):
+        parts.append(filled(FORMER))
     parts += [filled(INTRODUCTION, **known), PICTURE, filled(DATA, **known), filled(DESIGN, **known)]
     if "null" in found:
         parts += ["## Nothing in the synthetic images: does it say *helps*?", *nulls(found)]
