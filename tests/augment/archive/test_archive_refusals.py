@@ -216,7 +216,7 @@ TO_PACS = ("--to-pacs", "A@127.0.0.1:1")
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("set-dicom",), "expected TARGET, --to-dicomweb or --to-pacs"),
+        (("set-dicom",), "expected TARGET, --splits, --to-dicomweb or --to-pacs"),
         (("set-dicom", *TO_PACS, "--to-dicomweb", "http://127.0.0.1:1"), "expected one archive"),
         (("set-dicom", "b-dicom", "--resume"), "--resume: goes on sending"),
         (("phantom:n=60", *TO_PACS), "phantom:n=60: no DICOM folder"),
