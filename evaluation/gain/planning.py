@@ -147,7 +147,7 @@ def expected_over_patients(labels: Labels, groups: npt.NDArray[np.generic] | Non
     cases = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
     rest = [len(np.unique(patients[labels != label])) for label in np.unique(labels)]
     variances = [_variance_of_area(*counts) for counts in zip(cases, rest, strict=True)]
-    alone = variances[0] if len(cases) == 2 else sum(variances) / len(cases) ** 2
+    alone = variances[1] if len(cases) == 2 else sum(variances) / len(cases) ** 2
     return float((2 * alone * (1 - ASSUMED_CORRELATION)) ** 0.5), float(max(1, min(cases) - 1))
 
 

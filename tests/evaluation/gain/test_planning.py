@@ -141,9 +141,9 @@ def test_what_cannot_be_planned_says_why(call, word):
 
 class TestTheErrorOverTestPatients:
     def test_before_any_training_is_that_of_hanley_and_mcneil(self):
-        # AUROC .85, 50 and 100 cases: q1 = .73913, q2 = .78108; variance .001301
+        # AUROC .85, 50 and 100 cases: q1 = .73913, q2 = .78108; variance .00134838
         error, freedom = expected_over_patients(np.repeat([0, 1], [100, 50]), None)
-        assert error == pytest.approx((2 * 0.1 * 0.0013011) ** 0.5, rel=1e-3)
+        assert error == pytest.approx((2 * 0.1 * 0.00134838) ** 0.5, rel=1e-3)
         assert freedom == 49
 
     def test_counts_patients_and_not_images(self):
