@@ -206,9 +206,10 @@ def _decoded(
             inverted = image.mode[:1] in ("I", "F") and is_inverted(image)  # Pillow inverts 8 bits only
             planes = planes_of(image, layout, how.fit, scale, inverted and how.rules > 1)
             if kept == 1 and len(planes) == 3:
-                if inverted or (image.mode not in GREYS and is_coloured(planes, 0)):
+                coloured = image.mode not in GREYS and is_coloured(planes, 0)
+                if inverted or coloured:
                     converted.add(name)
-                planes = luma(planes, 0) if how.rules > 1 else planes[GREEN]
+                planes = luma(planes, 0) if coloured and how.rules > 1 else planes[GREEN]
             elif inverted:
                 converted.add(name)
             decoded[row[name]] = planes
