@@ -197,7 +197,7 @@ def _of_run(config: Path, root: Path | None) -> _Source | None:
         options = ReadOptions.from_config(source.get("reading", {}))
         options = replace(options, root=root, split_seed=int(source["split_seed"]))
         dataset = str(source["dataset"])
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
     return _Source(dataset, options) if dataset else None
 

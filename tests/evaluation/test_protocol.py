@@ -58,7 +58,7 @@ def test_a_class_of_a_few_images_is_left_out_and_named(splits):
 
 
 def test_no_class_of_ten_images_is_refused(splits):
-    with pytest.raises(DataError, match=r"'normal': 9, 'abnormal': 9.*expected 10 of a class"):
+    with pytest.raises(DataError, match=r"'normal': 9, 'abnormal': 9.*expected 10 images of a class"):
         parts_of(comparable_sets(splits, made(9, 9)))
 
 

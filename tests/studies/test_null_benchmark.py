@@ -16,7 +16,7 @@ from synthaug.classifiers.scores import auroc
 from synthaug.evaluation.gain.planning import pilot_sd
 from synthaug.evaluation.gain.verdict import compare_arms
 
-sys.path.append(str(Path(__file__).parents[2] / "studies" / "gain"))
+sys.path.append(str(Path(__file__).parents[2] / "studies" / "null"))
 from null import main
 from null_experiment import paired_p, planned
 from null_kinds import KINDS, Synthesizer

@@ -200,7 +200,7 @@ class TestExport:
         assert run.status == 0
         assert run.json["memorization_gate"] == "not checked: no training images to compare with"
         assert "6 of 6 synthetic images are of an unknown generator" in " ".join(run.err.split())
-        assert "say --training-images DATASET" in " ".join(run.err.split())
+        assert "add --training-images DATASET" in " ".join(run.err.split())
 
     def test_keeps_saying_that_an_earlier_gate_was_overridden(self, training_images, out, tmp_path):
         made = generate(
