@@ -124,8 +124,9 @@ def decode_files(
             if layout == before:  # else a bad file had decided the size or depth of the others
                 break
     if layout.channels is None and not any(map(_is_coloured, _blocks(pixels))):
-        converted = converted or is_coloured(pixels, 1)
-        pixels = luma(pixels, 1) if reading.rules > 1 else pixels[:, GREEN].copy()
+        coloured = any(is_coloured(block, 1) for block in _blocks(pixels))
+        converted = converted or coloured
+        pixels = luma(pixels, 1) if coloured and reading.rules > 1 else pixels[:, GREEN].copy()
     deep = {name: level for name, (kind, level) in highest.items() if kind == "I"}
     in_use = known or bits_in_use(max(deep.values(), default=65535.0))
     depths = {name: header.deep for name, header in headers.items()}
