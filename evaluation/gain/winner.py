@@ -23,6 +23,6 @@ def selection_adjusted(value: float, error: float, threshold: float) -> float:
         return value
     z, c = value / error, threshold / error
     mu = np.linspace(min(0.0, z) - REACH, max(0.0, z) + REACH, GRID)
-    logarithm = -((z - mu) ** 2) / 2 - np.log(special.ndtr(mu - c) + special.ndtr(-mu - c))
+    logarithm = -((z - mu) ** 2) / 2 - np.logaddexp(special.log_ndtr(mu - c), special.log_ndtr(-mu - c))
     weights = np.exp(logarithm - logarithm.max())
     return float((weights * mu).sum() / weights.sum()) * error
