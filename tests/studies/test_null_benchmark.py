@@ -23,7 +23,7 @@ from null_kinds import KINDS, Synthesizer
 from null_summary import share
 from truth import BEST_AUROC, Truth
 
-NONE = {"nulls": 0, "calibration": 0, "planted": 0, "threshold": 0}
+NONE = {"simulated": 0, "nulls": 0, "calibration": 0, "planted": 0, "threshold": 0}
 
 
 def run(folder: Path, **counts: int) -> list[dict[str, Any]]:
@@ -105,6 +105,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return run(folder, nulls=1, threshold=1)
 
 
+@pytest.mark.slow
 class TestARun:
     def test_keeps_one_file_for_every_experiment(self, records: list[dict[str, Any]]) -> None:
         assert len(records) == len({record["seed"] for record in records}) == 5
