@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import synthaug as sa
+
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"
 BLOCKS = re.findall(r"(<!-- slow -->\n)?```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
 
@@ -27,9 +29,17 @@ def run_in_order(blocks: list[str]) -> None:
         exec(compile(code, str(PAGE), "exec"), names)
 
 
+def test_every_name_of_the_page_is_public():
+    assert len(BLOCKS) > 12
+    for _, code in BLOCKS:
+        compile(code, str(PAGE), "exec")
+    used = set(re.findall(r"\bsa\.(\w+)", "".join(code for _, code in BLOCKS)))
+    assert {"load", "generate", "experiment"} <= used <= set(sa.__all__)
+
+
+@pytest.mark.slow
 def test_the_examples_of_the_python_page_run(tmp_path, monkeypatch, logger_left_as_it_was):
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) > 12
     run_in_order([code for slow, code in BLOCKS if not slow])
     assert {"phantom.safetensors", "abnormal.h5", "blend.npz"} <= {path.name for path in tmp_path.iterdir()}
 

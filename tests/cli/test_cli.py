@@ -114,7 +114,8 @@ def test_a_missing_default_data_set_names_both_ways_and_the_phantom() -> None:
 
 
 def test_train_generator_then_generate_then_train_a_classifier() -> None:
-    run = synthaug("train-generator", *TINY, "--steps", "3", "--interval", "2", "--width", "4", "--json")
+    small = ("--interval", "2", "--width", "4", "--no-monitor", "--json")
+    run = synthaug("train-generator", *TINY, "--steps", "3", *small)
     assert run.status == 0, run.err
     folder = Path(run.json["run"])
     assert folder == Path("runs/phantom-synthaug")
@@ -122,9 +123,7 @@ def test_train_generator_then_generate_then_train_a_classifier() -> None:
         assert (folder / name).exists(), name
     assert list((folder / "samples").glob("*.png"))
     assert synthaug("train-generator", *TINY, "--steps", "3").status == 2
-    resumed = synthaug(
-        "train-generator", *TINY, "--steps", "5", "--interval", "2", "--width", "4", "--resume", "--json"
-    )
+    resumed = synthaug("train-generator", *TINY, "--steps", "5", *small, "--resume")
     assert resumed.json["steps_done"] == 5
     run = synthaug(
         "train-classifier", *TINY, "--synthetic-ratio", "0.5", "--generator", folder, "--steps", "4", "--json"
@@ -158,6 +157,7 @@ def test_a_classifier_takes_images_made_by_another_tool() -> None:
     assert sum(run.json["images"]["synthetic"].values()) == 53  # round(160 / 3)
 
 
+@pytest.mark.slow
 def test_the_ratio_can_be_chosen_on_validation_images_and_may_be_none() -> None:
     options = ("--generator", "chest-xray", "--steps", "4", "--json")
     run = synthaug("train-classifier", *TINY, "--synthetic-ratio", "auto", *options)

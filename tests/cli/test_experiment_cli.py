@@ -85,6 +85,7 @@ def test_a_donors_generator_is_trained_once_per_donor_and_its_classifier_compete
     assert "The best alternative" in report()["sentence"]
 
 
+@pytest.mark.slow
 def test_another_data_set_can_be_the_donor_and_its_classes_have_to_be_the_recipients() -> None:
     options = ("--scenario", "donor", "--donor", "phantom:n=90,abnormal=0.5,seed=1")
     assert synthaug("experiment", *CORE, *ONE, *options).status in (0, 3)
@@ -98,6 +99,7 @@ def test_another_data_set_can_be_the_donor_and_its_classes_have_to_be_the_recipi
     assert Path("run/report.json").exists()  # nothing is lost before everything that can be checked has been
 
 
+@pytest.mark.slow
 def test_a_generator_made_elsewhere_may_have_another_size_and_other_names() -> None:
     options = ("--scenario", "donor", "--generator", "chest-xray")  # 64 px
     assert synthaug("experiment", *CORE, *options).status in (0, 3)

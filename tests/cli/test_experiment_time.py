@@ -29,6 +29,7 @@ def test_generators_are_counted_as_they_are_trained(options: ExperimentOptions, 
     assert count_generators(options) == generators
 
 
+@pytest.mark.slow
 def test_time_goes_with_steps_trainings_and_what_runs_side_by_side() -> None:
     splits = load_dataset(DATA, ReadOptions(size=28))
     short, long = replace(OWN, steps=10), replace(OWN, steps=10_000)

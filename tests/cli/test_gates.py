@@ -76,6 +76,7 @@ def test_a_file_that_holds_test_images_is_refused() -> None:
     assert "test.npz" in run.err
 
 
+@pytest.mark.slow
 def test_a_generator_that_saw_more_labels_than_the_classifier_may_is_refused(generator: str) -> None:
     options = ("--dataset", "data", "--size", "32", "--generator", generator, "--extractor", "none")
     few = ("--arms", "core", "--jobs", "1", *TINY)
@@ -224,6 +225,7 @@ def test_a_refused_training_costs_no_earlier_run(generator: str) -> None:
     assert Path("g/generator.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_gate_that_fails_after_the_result_leaves_one_object_on_stdout() -> None:
     export = ("--split", "train", "--size", "16")
     assert synthaug("export", DATA, "train.npz", *export).status == 0

@@ -122,6 +122,7 @@ def test_models_lists_every_preset_with_paper_and_parameters():
     assert {"bce", "lsgan", "wgan", "wgan-gp", "hinge"} == run.json["objectives"].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["unlabelled", "init-from", "watch"])
 def test_a_resumed_run_can_not_lose_what_it_was_started_with(lost):
     trained("--out", "donor")
@@ -159,7 +160,9 @@ def test_a_set_of_one_class_trains_unwatched():
     for folder in Path("all").glob("*/abnormal"):
         shutil.rmtree(folder)
     Path("all/dataset.json").unlink()  # it names the class that is gone
-    run = synthaug("train-generator", "--dataset", "all", *TINY[2:], "--out", "r")
+    command = ("train-generator", "--dataset", "all", *TINY[2:], "--out", "r")
+    assert "--trust-layout takes it as it lies" in synthaug(*command).err
+    run = synthaug(*command, "--trust-layout")
     assert run.status == 0, run.err
     assert "too few classes" in run.err
 

@@ -19,7 +19,7 @@ from synthaug.evaluation.gain.delong import delong
 from synthaug.evaluation.gain.reference import with_reference
 from synthaug.evaluation.gain.verdict import compare_arms
 
-sys.path.append(str(Path(__file__).parents[3] / "studies" / "gain"))
+sys.path.append(str(Path(__file__).parents[3] / "studies" / "null"))
 from simulated import Simulation
 
 NOTHING = {REAL: 0.0, AUGMENTED: 0.0, BLEND: 0.0}
