@@ -7,7 +7,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from typer.rich_utils import rich_format_error
 
 import synthaug
 from synthaug.augment.errors import SynthaugError
@@ -21,7 +20,6 @@ from synthaug.cli.export import export
 from synthaug.cli.generate import generate
 from synthaug.cli.models import models
 from synthaug.cli.output import Output, WordsHandler
-from synthaug.cli.progress import shown_progress
 from synthaug.cli.train_classifier import train_classifier
 from synthaug.cli.train_generator import train_generator
 
@@ -66,6 +64,8 @@ def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Debug messages too.")] = False,
 ) -> None:
     """Options before the command."""
+    from synthaug.cli.progress import shown_progress
+
     logging.getLogger("synthaug").setLevel(
         logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     )
@@ -90,6 +90,8 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # of click, which some releases of typer carry in themselves
             raise
+        from typer.rich_utils import rich_format_error
+
         rich_format_error(error)  # type: ignore[arg-type]
         _fail(error.format_message(), "UsageError", 2)
 

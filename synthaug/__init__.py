@@ -13,11 +13,11 @@ Names are imported when they are first used: `import synthaug` costs millisecond
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from synthaug._api.blend import blend as blend
     from synthaug._api.dataset import Dataset as Dataset
     from synthaug._api.dataset import balanced_sampler as balanced_sampler
@@ -73,13 +73,20 @@ _HOMES = {
 }
 __all__ = ["__version__", *_HOMES]
 
-try:
-    __version__ = version("synthaug")
-except PackageNotFoundError:  # a checkout that nobody installed
-    __version__ = "0+unknown"
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("synthaug")
+    except PackageNotFoundError:  # a checkout that nobody installed
+        return "0+unknown"
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        globals()[name] = _version()
+        return globals()[name]
     if name not in _HOMES:
         raise AttributeError(f"module 'synthaug' has no attribute {name!r}")
     value = getattr(import_module(f"synthaug.{_HOMES[name]}"), name)
