@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthaug._api.generator import Generator, opened
+from synthaug._api.generator import Generator, opened, shipped_generators
 from synthaug._api.load import Images, as_images
 from synthaug.augment.balance import blend_plan, sampling_plan
 from synthaug.augment.blend import add_synthetic, match_classes
@@ -16,7 +16,7 @@ from synthaug.augment.fingerprint import SeenImages, refuse_leak
 from synthaug.augment.formats.registry import read_images
 from synthaug.augment.images import LabeledImages, Splits
 from synthaug.augment.reading import ReadOptions
-from synthaug.generators.sampling import Synthesizer, collect_for, shipped
+from synthaug.generators.sampling import Synthesizer, collect_for
 
 log = logging.getLogger("synthaug")
 
@@ -101,18 +101,7 @@ class Blending:
         Args:
             ratio: of those that "auto" tries; None for the blending's own.
         """
-        train = splits.train
-        if self.add is not None:
-            pool = match_classes(synthetic_images(self.add, splits), train.class_names)
-            return list(pool.counts().values())
-        if self.balance:
-            return sampling_plan(train.labels, len(train.class_names))
-        have: list[int] | None = None
-        if self.synthetic is not None:
-            given = match_classes(synthetic_images(self.synthetic, splits), train.class_names)
-            have = list(given.counts().values())
-        asked = as_ratio(self.ratio) if ratio is None else ratio
-        return blend_plan(list(train.counts().values()), asked, have)
+        return self._plan(splits.train, ratio, self._given(splits))
 
     def training_set(
         self, splits: Splits, ratio: float | None = None, *, seed: int = 0, device: str = "cpu"
@@ -123,14 +112,13 @@ class Blending:
             GateError: the generator, or the synthetic images, know images of the test split.
             UsageError, DataError: a ratio, class, generator or file that does not fit.
         """
-        plan = self.needed(splits, ratio)
+        pool = self._given(splits)
+        plan = self._plan(splits.train, ratio, pool)
         if not sum(plan):
             return splits.train, "none"
         ratio = None if self.balance or self.add is not None else ratio
-        source = self.add if self.add is not None else self.synthetic
-        if source is not None:
-            pool = synthetic_images(source, splits)
-            origin = "given" if isinstance(source, LabeledImages) else str(source)
+        if pool is not None:
+            origin = "given" if isinstance(self._source, LabeledImages) else str(self._source)
         else:
             synthesizer = fitting_generator(self.generator, splits, device)
             pool = collect_for(synthesizer, splits.class_names, plan, seed)
@@ -138,6 +126,26 @@ class Blending:
         if ratio is None:
             return add_synthetic(splits.train, pool, plan, seed), origin
         return blend_to_ratio(splits.train, pool, ratio, seed), origin
+
+    @property
+    def _source(self) -> Images | None:
+        """The synthetic images that were made before, if any."""
+        return self.add if self.add is not None else self.synthetic
+
+    def _given(self, splits: Splits) -> LabeledImages | None:
+        """Those images, read once, in the classes of the data set."""
+        if self._source is None:
+            return None
+        return match_classes(synthetic_images(self._source, splits), splits.class_names)
+
+    def _plan(self, train: LabeledImages, ratio: float | None, pool: LabeledImages | None) -> list[int]:
+        have = None if pool is None else list(pool.counts().values())
+        if self.add is not None and have is not None:
+            return have
+        if self.balance:
+            return sampling_plan(train.labels, len(train.class_names))
+        asked = as_ratio(self.ratio) if ratio is None else ratio
+        return blend_plan(list(train.counts().values()), asked, have)
 
 
 def as_ratio(ratio: float | str) -> float:
@@ -185,8 +193,8 @@ def synthetic_images(synthetic: Images, splits: Splits) -> LabeledImages:
         raise DataError(f"{name}: no images, expected synthetic ones")
     refuse_leak(splits.test, SeenImages.of(images), name)
     makers = set() if images.provenance is None else set(np.unique(images.provenance["generator"]).tolist())
-    for known in shipped():
-        card = Synthesizer(known).card
+    for known in shipped_generators():
+        card = known.card
         if card.sha256.encode() in makers:
-            refuse_leak(splits.test, card.training_images, f"generator {known}, which made {name}")
+            refuse_leak(splits.test, card.training_images, f"generator {known.name}, which made {name}")
     return images

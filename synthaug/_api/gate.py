@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from synthaug._api.generator import Generator
+from synthaug._api.generator import Generator, shipped_generators
 from synthaug.augment.datasets.load import list_datasets, load_dataset
 from synthaug.augment.datasets.medmnist import find_medmnist, medmnist_names
 from synthaug.augment.errors import SynthaugError
@@ -19,7 +19,7 @@ from synthaug.augment.reading import ReadOptions
 from synthaug.augment.transforms import resize, with_channels
 from synthaug.evaluation.memorization.gate import MemorizationGate
 from synthaug.evaluation.memorization.near_copies import CopyDetector
-from synthaug.generators.sampling import Synthesizer, shipped
+from synthaug.generators.sampling import Synthesizer
 
 log = logging.getLogger("synthaug")
 
@@ -85,7 +85,7 @@ def gate_of_export(
     made = images.take(images.synthetic)
     makers = np.zeros(len(made), "S64") if made.provenance is None else made.provenance["generator"]
     unknown = np.ones(len(made), dtype=bool)
-    for generator in [*generators, *map(Generator, shipped())]:
+    for generator in dict.fromkeys([*generators, *shipped_generators()]):
         rows = makers == generator.card.sha256.encode()
         if (rows & unknown).any():
             if (own := _own_training_set(generator.synthesizer(), options, generator.data)) is not None:

@@ -1,7 +1,7 @@
 """A trained generator, as it is handed from one function to the next."""
 
 import shutil
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -43,6 +43,11 @@ class Generator:
     def card(self) -> GeneratorCard:
         """Class names, image size, training data, licence, configuration and the file's SHA-256."""
         return self.synthesizer().card
+
+    @property
+    def name(self) -> str:
+        """The file's name, or the run's."""
+        return self.synthesizer().name
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -126,6 +131,12 @@ def opened(source: str | Path | Generator | None, class_names: tuple[str, ...] =
     return Generator(source if source is not None else shipped_for(class_names))
 
 
+@cache
+def shipped_generators() -> tuple[Generator, ...]:
+    """The generators that come with synthaug, their files read once in a process."""
+    return tuple(map(Generator, shipped()))
+
+
 def known_generators() -> list[Generator]:
     """The shipped ones, and those that were opened or trained in this process and still are at hand."""
-    return [*map(Generator, shipped()), *_opened]
+    return list(dict.fromkeys([*shipped_generators(), *_opened]))
